@@ -1,0 +1,88 @@
+"""The rules of the house: what ships, who may import whom, how light the import is, ceilings, documented names."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from modeling_bert_bilstm.modeling_bert_bilstm import SHIPPED_FILES
+from tests.conftest import REPOSITORY
+
+
+PACKAGE = REPOSITORY / "modeling_bert_bilstm"
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "__pycache__" not in path.parts)
+ROOMS = {path.name for path in PACKAGE.iterdir() if path.is_dir() and (path / "__init__.py").exists()}
+MAY_IMPORT = {
+    "data": set(),
+    "augmentation": set(),
+    "evaluation": set(),
+    "training": {"data", "augmentation", "evaluation"},
+    "inference": set(),
+    "publishing": {"evaluation"},
+}
+OPTIONAL = ["datasets", "evaluate", "accelerate", "nlpaug", "imblearn", "sklearn", "pandas", "matplotlib", "gensim"]
+
+
+def list_imports(path):
+    """Return (level, module) of every import of a file, also those inside functions."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            found.append((node.level, node.module or ""))
+        elif isinstance(node, ast.Import):
+            found += [(0, alias.name) for alias in node.names]
+    return found
+
+
+def test_depth_is_the_boundary_of_what_ships():
+    assert {path.name for path in PACKAGE.glob("*.py")} == {*SHIPPED_FILES, "__init__.py"}
+
+
+@pytest.mark.parametrize("name", SHIPPED_FILES)
+def test_shipped_files_import_only_the_floor(name):
+    for level, module in list_imports(PACKAGE / name):
+        top = module.split(".")[0]
+        if level:
+            assert level == 1
+            assert f"{module}.py" in SHIPPED_FILES
+        else:
+            assert top in {"numpy", "torch", "transformers", "tqdm"} | sys.stdlib_module_names
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in SOURCES if p.parent != PACKAGE], ids=lambda p: str(p.relative_to(PACKAGE))
+)
+def test_imports_point_down(path):
+    room = path.relative_to(PACKAGE).parts[0]
+    for level, module in list_imports(path):
+        first = module.split(".")[0]
+        assert level or first not in {"baselines", "train", "push_to_hub", "tests", "modeling_bert_bilstm"}
+        if level == 2 and first in ROOMS:
+            assert first in MAY_IMPORT[room], f"{room} imports {first}"
+
+
+def test_rooms_are_known():
+    assert set(MAY_IMPORT) >= ROOMS
+
+
+def forbid(names, statement):
+    code = f"import sys\nfor name in {names!r}: sys.modules[name] = None\n{statement}"
+    return subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True).returncode
+
+
+def test_the_import_needs_nothing_optional():
+    assert forbid(OPTIONAL, "import modeling_bert_bilstm") == 0
+
+
+def test_forbidding_a_package_is_noticed():
+    assert forbid(["torch"], "import modeling_bert_bilstm") != 0
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_functions_are_short(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            documented = ast.get_docstring(node, clean=False) or ""
+            length = node.end_lineno - node.lineno + 1 - len(documented.splitlines())
+            assert length <= 60, f"{path.name}: {node.name} has {length} lines"
