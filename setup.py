@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 
 HERE = Path(__file__).parent
@@ -19,7 +20,18 @@ EXTRAS = {
     "dev": ["pytest>=8", "pytest-xdist", "hypothesis", "pre-commit", "ruff>=0.14", "sentencepiece", "tensorboard"],
 }
 
+
+class BuildWithTemplate(build_py):
+    """Put the template of the model card, which stands at the root, beside the code that reads it."""
+
+    def run(self) -> None:
+        super().run()
+        if not self.editable_mode:
+            self.copy_file("model_card.md", f"{self.build_lib}/modeling_bert_bilstm/publishing/model_card.md")
+
+
 setup(
+    cmdclass={"build_py": BuildWithTemplate},
     name="modeling-bert-bilstm",
     version=VERSION,
     description="BERT+BiLSTM for the sentiment of film reviews of any length, and the overall polarity of a film",

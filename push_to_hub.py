@@ -1,0 +1,134 @@
+"""Publish a run on the Hugging Face Hub: run folder -> publishable folder -> checked as a stranger -> one commit.
+
+python push_to_hub.py runs/imdb --repo_id me/bert-bilstm-imdb --dry_run
+"""
+
+import argparse
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import HfApi, get_token
+
+from modeling_bert_bilstm.publishing import (
+    PublishingError,
+    PushOutcome,
+    build_hub_folder,
+    check_hub_folder,
+    check_login,
+    check_repo_id,
+    push_hub_folder,
+    render_usage,
+)
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """What `main` did.
+
+    Attributes:
+        files: Size in bytes of each file of the publishable folder.
+        outcome: What became of the upload; None after a dry run.
+    """
+
+    files: dict[str, int]
+    outcome: PushOutcome | None
+
+
+def main(argv: list[str] | None = None) -> PublishedRun:
+    """Publish a run folder as the command line says, and return what was done."""
+    arguments = parse_arguments(argv)
+    api = HfApi(token=arguments.token or get_token())
+
+    # 1. What can be refused early is refused before minutes of work.
+    check_repo_id(arguments.repo_id)
+    if not arguments.dry_run:
+        print(f"Logged in as {check_login(api)}.")
+
+    with tempfile.TemporaryDirectory(prefix="push_to_hub_") as temporary:
+        # 2. Write the publishable folder.
+        hub_folder = Path(arguments.output_dir or Path(temporary) / "hub")
+        names = build_hub_folder(
+            arguments.run_folder, hub_folder, repo_id=arguments.repo_id, license_id=arguments.license
+        )
+        files = {name: (hub_folder / name).stat().st_size for name in names}
+
+        # 3. Load it as a stranger; every score must equal the run's.
+        print("Loading the folder in a new process, without this package ...", flush=True)
+        check = check_hub_folder(hub_folder, arguments.run_folder)
+        print(f"\n{check.render()}\n")
+
+        # 4. Show what is to be published.
+        print(render_files(files))
+        if arguments.dry_run:
+            print(f"\nDry run: nothing was sent to {arguments.repo_id}.")
+            return PublishedRun(files, None)
+
+        # 5. Upload exactly these files, in one commit.
+        outcome = push_hub_folder(
+            hub_folder,
+            arguments.repo_id,
+            api=api,
+            private=arguments.private,
+            revision=arguments.revision,
+            create_pr=arguments.create_pr,
+            tag=arguments.tag,
+            commit_message=arguments.commit_message,
+        )
+
+    # 6. Say how to use it, with the commit that was just checked.
+    print("\n" + render_outcome(outcome))
+    print(f"\n{render_usage(outcome.repo_id, outcome.commit, with_polarity=check.has_polarity)}")
+    return PublishedRun(files, outcome)
+
+
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="push_to_hub.py",
+        description="Publish a run folder on the Hugging Face Hub as a model that anyone can load.",
+        epilog="Only files on a fixed list are published. Weights and tokenizer files of an earlier push that "
+        "the new one lacks are removed in the same commit, because they would be loaded; all other files of the repo "
+        "are left alone. If the repo has everything already, no commit is made.",
+    )
+    add = parser.add_argument
+    add("run_folder", help="folder that train.py wrote")
+    add("--repo_id", required=True, help="repo on the Hub, owner/name; created if it does not exist")
+    add("--private", action="store_true", help="create the repo private; refused if it exists and is public")
+    add("--revision", metavar="BRANCH", help="branch to commit to, created if it does not exist; default main")
+    add("--create_pr", action="store_true", help="open a pull request instead of committing to main")
+    add("--tag", help="tag to set on the commit, for example v1; a tag never moves")
+    add("--dry_run", action="store_true", help="build, check and list the files, then stop; needs no token")
+    add("--output_dir", metavar="FOLDER", help="where to keep the publishable folder; default: not kept")
+    add("--commit_message", default="Upload BERT+BiLSTM", help="first line of the commit (default: %(default)s)")
+    add("--license", default="apache-2.0", help="license of the weights, as the Hub spells it (default: %(default)s)")
+    add(
+        "--token",
+        help="token of the Hub; better `hf auth login` or HF_TOKEN, which leave no trace in the shell's history",
+    )
+    arguments = parser.parse_args(argv)
+    if arguments.create_pr and (arguments.revision or arguments.tag):
+        parser.error("--create_pr goes to main and is no release: give it without --revision and --tag.")
+    return arguments
+
+
+def render_files(files: dict[str, int]) -> str:
+    """Return the list of files with their sizes in bytes."""
+    rows = [f"{size:>14,}  {name}" for name, size in files.items()]
+    return "\n".join([*rows, f"{sum(files.values()):>14,}  bytes in {len(files)} files"])
+
+
+def render_outcome(outcome: PushOutcome) -> str:
+    """Return what became of the push, in one or two lines."""
+    if not outcome.is_changed:
+        return f"Nothing changed: {outcome.repo_id} has these files already, at {outcome.commit}. No commit was made."
+    removed = f"\nRemoved from the repo: {', '.join(outcome.deleted)}." if outcome.deleted else ""
+    return f"Pushed to {outcome.url}{removed}"
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (FileNotFoundError, PublishingError) as error:
+        sys.exit(f"push_to_hub.py: {error}")
