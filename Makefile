@@ -31,7 +31,7 @@ $(VENV)/.dev: $(VENV)/.base
 	@touch $@
 
 quickstart: $(VENV)/.quickstart  ## Train, evaluate, publish to a folder and use a model on real reviews, in ten minutes
-	$(BIN)/python quickstart.py
+	$(BIN)/python examples/quickstart.py
 
 test: $(VENV)/.dev  ## Run every test, offline
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile

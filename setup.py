@@ -25,6 +25,7 @@ class BuildWithTemplate(build_py):
     """Put the template of the model card, which stands at the root, beside the code that reads it."""
 
     def run(self) -> None:
+        """Build as ever, then copy the template."""
         super().run()
         if not self.editable_mode:
             self.copy_file("model_card.md", f"{self.build_lib}/modeling_bert_bilstm/publishing/model_card.md")
