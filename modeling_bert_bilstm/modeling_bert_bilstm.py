@@ -27,6 +27,7 @@ from .configuration_bert_bilstm import BertBiLSTMConfig
 
 if TYPE_CHECKING:  # never executed: makes the Hub's loader fetch all shipped files, so that a loaded copy can be saved
     from .pipeline_aggregate_polarity import AggregatePolarityPipeline  # noqa: F401
+    from .polarity import decide_verdict  # noqa: F401 - transformers 4 does not follow the pipeline's own imports
 
 SHIPPED_FILES = (
     "configuration_bert_bilstm.py",
