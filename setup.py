@@ -52,6 +52,7 @@ setup(
         "imbalanced-learn>=0.14",
         "safetensors>=0.6",
         "scikit-learn>=1.5",
+        "psutil",
         "pyyaml",
     ],
     extras_require=EXTRAS,
