@@ -385,8 +385,7 @@ class BertBiLSTMForSequenceClassification(BertBiLSTMPreTrainedModel):
         config_fields.setdefault("attn_implementation", pretrained.config._attn_implementation)
         config = cls.config_class(encoder_config=pretrained.config, **config_fields)
         model = cls(config).to(pretrained.dtype)
-        model.encoder = pretrained
-        model.config.encoder_config = pretrained.config  # one object: resizing or another attention tells both
+        model.encoder = pretrained  # its config stays one object with ours: resizing or another attention tells both
         return model
 
     def fold_temperature(self, temperature: float) -> None:

@@ -79,6 +79,8 @@ def test_padding_changes_nothing_for_any_encoder(model_type):
         for i, length in enumerate(batch["attention_mask"].sum(dim=1)):
             alone = model(batch["input_ids"][i : i + 1, :length]).logits
             torch.testing.assert_close(together[i : i + 1], alone, rtol=0, atol=1e-5)
+        segments = torch.zeros_like(batch["input_ids"])
+        assert torch.equal(model(**batch, token_type_ids=segments).logits, together)
         flipped = {"input_ids": batch["input_ids"][1:2, :11], "attention_mask": torch.ones(1, 11, dtype=torch.long)}
         expected = model(**flipped).logits
         left = {name: torch.nn.functional.pad(x, (4, 0), value=name == "input_ids") for name, x in flipped.items()}
@@ -148,7 +150,9 @@ def test_half_precision_weights_and_autocast_train(dtype, tmp_path):
     half = BertBiLSTMForSequenceClassification.from_pretrained(tmp_path, dtype=dtype)
     assert {parameter.dtype for parameter in half.parameters()} == {dtype}
     with torch.no_grad():
-        torch.testing.assert_close(half(**batch).logits.float(), model(**batch).logits, rtol=0, atol=0.05)
+        output = half(**batch)
+        torch.testing.assert_close(output.logits.float(), model(**batch).logits, rtol=0, atol=0.05)
+    assert output.loss.dtype == torch.float32
 
 
 @pytest.mark.parametrize("device_map", ["cpu", "auto"])

@@ -140,6 +140,7 @@ def test_a_batch_without_input_or_with_a_mask_of_another_shape_is_refused(tiny_m
 def test_folding_a_temperature_divides_the_logits(tiny_model):
     ids = draw_ids(2, 9)
     with torch.no_grad():
+        tiny_model.classifier.bias.copy_(torch.tensor([0.5, -0.25]))
         before = tiny_model(ids).logits
         tiny_model.fold_temperature(1.6)
         torch.testing.assert_close(tiny_model(ids).logits, before / 1.6)
@@ -159,8 +160,11 @@ def test_a_saved_folder_holds_the_four_shipped_files_and_loads_with_equal_logits
             assert torch.equal(loaded(ids).logits, expected)
 
 
-def test_more_lstm_layers_than_the_checkpoint_keep_the_loaded_ones(model_folder, tiny_model):
-    loaded = BertBiLSTMForSequenceClassification.from_pretrained(model_folder, lstm_num_layers=2)
+def test_more_lstm_layers_than_the_checkpoint_keep_the_loaded_ones(tmp_path, tiny_model):
+    for parameter in tiny_model.lstm.parameters():  # trained: no longer what a fresh layer starts from
+        nn.init.normal_(parameter)
+    tiny_model.save_pretrained(tmp_path)
+    loaded = BertBiLSTMForSequenceClassification.from_pretrained(tmp_path, lstm_num_layers=2)
     for name, parameter in tiny_model.lstm.named_parameters():
         assert torch.equal(loaded.lstm.get_parameter(name), parameter)
     assert all(torch.isfinite(parameter).all() for parameter in loaded.parameters())
@@ -176,6 +180,14 @@ def test_a_fine_tune_starts_from_the_encoders_weights(encoder_folder):
     assert model.encoder.config is model.config.encoder_config
     assert not any("pooler" in name for name, _ in model.named_parameters())
     assert model.config.num_labels == 3
+
+
+def test_an_encoder_in_half_precision_is_trained_in_full(encoder_folder, tmp_path):
+    AutoModel.from_pretrained(encoder_folder).half().save_pretrained(tmp_path)
+    model = BertBiLSTMForSequenceClassification.from_encoder_pretrained(tmp_path)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+    model = BertBiLSTMForSequenceClassification.from_encoder_pretrained(tmp_path, {"dtype": torch.bfloat16})
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
 
 
 def test_the_encoder_may_be_cut_and_changed_on_the_way_in(encoder_folder):
