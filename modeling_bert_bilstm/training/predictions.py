@@ -1,0 +1,79 @@
+"""From logits to what a run reports: probabilities, accuracy, the file of a split's predictions."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import torch
+from datasets import Dataset
+
+from ..evaluation.metrics import compute_metrics, compute_multi_label_metrics, compute_regression_metrics
+
+
+def compute_probabilities(logits: np.ndarray, problem_type: str, temperature: float = 1.0) -> np.ndarray:
+    """Return calibrated probabilities: (N, C) -> (N, C); for regression the predicted numbers: (N, 1) -> (N,)."""
+    scores = torch.from_numpy(np.asarray(logits, dtype=np.float64)) / temperature
+    if problem_type == "regression":
+        return scores.squeeze(1).numpy()
+    if problem_type == "multi_label_classification":
+        return scores.sigmoid().numpy()
+    return scores.softmax(dim=1).numpy()
+
+
+def count_right(logits: torch.Tensor, labels: torch.Tensor, problem_type: str) -> torch.Tensor:
+    """Return how many reviews got exactly their labels: (B, C), (B,) or (B, C) -> (); none for regression."""
+    if problem_type == "regression":
+        return torch.zeros((), device=logits.device)
+    if problem_type == "multi_label_classification":
+        return ((logits >= 0) == (labels > 0.5)).all(dim=1).sum()
+    return (logits.argmax(dim=1) == labels).sum()
+
+
+def measure(labels: np.ndarray, probabilities: np.ndarray, problem_type: str) -> dict[str, float | list]:
+    """Return the metrics of a split for what is learnt."""
+    if problem_type == "regression":
+        return compute_regression_metrics(labels, probabilities)
+    if problem_type == "multi_label_classification":
+        return compute_multi_label_metrics(labels, probabilities)
+    return compute_metrics(labels, probabilities)
+
+
+def measure_splits(
+    logits: Mapping[str, np.ndarray], splits: Mapping[str, Dataset], problem_type: str, temperature: float
+) -> dict[str, dict]:
+    """Return `metrics` of each split, from calibrated probabilities, and what the `calibration` changed.
+
+    Args:
+        logits: Logits of each split to measure, of shape `(N, C)`, before calibration.
+        splits: The reviews with their `labels`.
+        problem_type: As in the model's configuration.
+        temperature: What the logits are divided by.
+    """
+    measured = {}
+    for name, scores in logits.items():
+        labels = np.asarray(splits[name]["labels"][:])
+        measured[name] = measure(labels, compute_probabilities(scores, problem_type, temperature), problem_type)
+    if problem_type != "single_label_classification" or "validation" not in logits:
+        return {"metrics": measured}
+    shown = "test" if "test" in logits else "validation"
+    labels = np.asarray(splits[shown]["labels"][:])
+    before = measure(labels, compute_probabilities(logits[shown], problem_type), problem_type)
+    name = "expected_calibration_error"
+    calibration = {"temperature": temperature, f"{name}_before": before[name], f"{name}_after": measured[shown][name]}
+    return {"metrics": measured, "calibration": calibration}
+
+
+def write_predictions(path: Path, reviews: Dataset, probabilities: np.ndarray) -> None:
+    """Write id, label and probabilities of each review, in the order of the split.
+
+    Args:
+        path: The Parquet file; its folder is made.
+        reviews: The split, with `id` and `labels`.
+        probabilities: Shape `(N, C)`, or `(N,)` for regression.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = np.asarray(probabilities, dtype=np.float32).reshape(len(reviews), -1)
+    table = pyarrow.table({"id": reviews["id"][:], "label": reviews["labels"][:], "probabilities": list(rows)})
+    pyarrow.parquet.write_table(table, path)

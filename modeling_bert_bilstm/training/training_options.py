@@ -1,0 +1,126 @@
+"""How to train: the options of transformers' Trainer, with this project's defaults and its own additions."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from transformers import TrainingArguments
+
+
+SPLITS = ("train", "validation", "test")
+STRATEGIES = ("no", "steps", "epoch")
+
+
+@dataclass
+class ReviewTrainingArguments(TrainingArguments):
+    """`TrainingArguments` that train, evaluate and predict unless told otherwise, and record every epoch."""
+
+    output_dir: str | None = field(
+        default=None, metadata={"help": "Folder of the run. Default: runs/ and the name of the recipe."}
+    )
+    do_train: bool = field(default=True, metadata={"help": "Train. `--no_do_train` only evaluates a trained model."})
+    do_eval: bool = field(default=True, metadata={"help": "Validate at the end of each epoch and calibrate."})
+    do_predict: bool = field(default=True, metadata={"help": "Measure and write the predictions of the last model."})
+    eval_strategy: str = field(
+        default="epoch",
+        metadata={"help": "When to validate: never, each `eval_steps`, or each epoch.", "choices": STRATEGIES},
+    )
+    save_strategy: str = field(
+        default="epoch",
+        metadata={
+            "help": "When to write a checkpoint: never, each `save_steps`, each epoch, or at each new best.",
+            "choices": (*STRATEGIES, "best"),
+        },
+    )
+    save_total_limit: int | None = field(
+        default=1, metadata={"help": "Checkpoints to keep; an older one goes once the newer one is complete."}
+    )
+    logging_steps: float = field(
+        default=50, metadata={"help": "Log each so many steps; below 1, a share of all steps."}
+    )
+    per_device_train_batch_size: int = field(default=16, metadata={"help": "Reviews a step on each device."})
+    per_device_eval_batch_size: int = field(default=32, metadata={"help": "Reviews a batch when evaluating."})
+    learning_rate: float = field(
+        default=3e-5, metadata={"help": "Peak learning rate of the encoder, and of the head."}
+    )
+    head_learning_rate: float | None = field(
+        default=None,
+        metadata={"help": "Peak learning rate of all above the encoder; it starts from nothing. Default: the same."},
+    )
+    layerwise_decay: float = field(
+        default=1.0,
+        metadata={
+            "help": "Factor in (0, 1] on the learning rate for each encoder layer going down: lower layers hold what "
+            "is general."
+        },
+    )
+    class_weights: list[str] | None = field(
+        default=None,
+        metadata={
+            "help": "`balanced`, or a weight for each class: how much a review of that class counts in the loss."
+        },
+    )
+    group_by_length: bool = field(
+        default=False,
+        metadata={"help": "Batches of equally long reviews: less padding. Short for --train_sampling_strategy."},
+    )
+    early_stopping_patience: int | None = field(
+        default=None,
+        metadata={"help": "Stop after so many evaluations without a better one, and go back to the best."},
+    )
+    early_stopping_threshold: float = field(
+        default=0.0, metadata={"help": "How much better an evaluation must be to count, in `metric_for_best_model`."}
+    )
+    resume_from_checkpoint: str | None = field(
+        default=None,
+        metadata={"help": "`last`: go on from the last complete checkpoint of `output_dir`, if any. Or its folder."},
+    )
+    evaluate_test_each_epoch: bool = field(
+        default=True, metadata={"help": "Record test loss and accuracy at each epoch too; no choice is made by them."}
+    )
+    predict_splits: list[str] = field(
+        default_factory=lambda: ["validation", "test"],
+        metadata={"help": "Splits whose probabilities are written to predictions/.", "choices": SPLITS},
+    )
+
+    # Trainer finds its `labels` itself; `--label_names` names the classes of the data.
+    label_names: list[str] | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self):
+        """Fill in what one option implies for another, then check."""
+        self._check_own_options()
+        if self.output_dir is None:
+            self.output_dir = str(Path("runs") / (self.run_name or "run"))
+        if self.group_by_length:
+            self.train_sampling_strategy = "group_by_length"
+        if not self.do_train:  # a recipe for training also serves to evaluate
+            self.early_stopping_patience, self.load_best_model_at_end = None, False
+        if not self.do_train or not self.do_eval:
+            self.eval_strategy = "no"
+        if self.early_stopping_patience is not None:
+            self.load_best_model_at_end = True
+            self.restore_callback_states_from_checkpoint = True  # else a resumed run is patient from the start again
+        if self.bf16 and not torch.accelerator.is_available():
+            self.use_cpu = True  # Trainer asks for this before it lets a CPU use bfloat16
+        super().__post_init__()
+
+    def _check_own_options(self) -> None:
+        if not 0 < self.layerwise_decay <= 1:
+            raise ValueError(f"`--layerwise_decay` must be in (0, 1], got {self.layerwise_decay!r}.")
+        if self.class_weights is not None and self.class_weights != ["balanced"]:
+            try:
+                weights = [float(weight) for weight in self.class_weights]
+            except ValueError:
+                weights = []
+            if not weights or min(weights) < 0:
+                raise ValueError(
+                    "`--class_weights` must be `balanced` or a number of at least 0 for each class, "
+                    f"got {self.class_weights!r}."
+                )
+        if self.label_smoothing_factor and not 0 <= self.label_smoothing_factor < 1:
+            raise ValueError(f"`--label_smoothing_factor` must be in [0, 1), got {self.label_smoothing_factor!r}.")
+        if self.early_stopping_patience is not None and (self.eval_strategy == "no" or not self.do_eval):
+            raise ValueError(
+                "`--early_stopping_patience` needs evaluations to wait for, but `--eval_strategy` is 'no' or "
+                "`--no_do_eval` is set. Drop one of them."
+            )
