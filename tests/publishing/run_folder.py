@@ -5,6 +5,9 @@ import json
 import shutil
 
 
+# Tokens of the users that the double of the Hub knows.
+MINE, OTHER, READER = "hf_tokenofme", "hf_tokenofother", "hf_tokenofreader"
+
 RESULTS = {
     "format_version": 1,
     "name": "tiny",

@@ -12,20 +12,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from tests.hub_double.server import HubDouble, point_client_at
-
-
-MINE, OTHER, READER = "hf_tokenofme", "hf_tokenofother", "hf_tokenofreader"
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    with HubDouble() as hub:
-        point_client_at(hub, monkeypatch)
-        hub.add_user("me", MINE)
-        hub.add_user("other", OTHER)
-        hub.add_user("reader", READER, can_write=False)
-        yield hub
+from tests.publishing.run_folder import MINE, OTHER, READER
 
 
 @pytest.fixture

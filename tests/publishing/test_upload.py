@@ -11,21 +11,7 @@ from modeling_bert_bilstm.publishing import (
     check_repo_id,
     push_hub_folder,
 )
-from tests.hub_double.server import HubDouble, point_client_at
-from tests.publishing.run_folder import HUB_FILES, edit_json, write_run_folder
-
-
-MINE, OTHER, READER = "hf_tokenofme", "hf_tokenofother", "hf_tokenofreader"
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    with HubDouble() as hub:
-        point_client_at(hub, monkeypatch)
-        hub.add_user("me", MINE)
-        hub.add_user("other", OTHER)
-        hub.add_user("reader", READER, can_write=False)
-        yield hub
+from tests.publishing.run_folder import HUB_FILES, MINE, OTHER, READER, edit_json, write_run_folder
 
 
 @pytest.fixture
