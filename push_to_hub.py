@@ -38,7 +38,10 @@ class PublishedRun:
 
 def main(argv: list[str] | None = None) -> PublishedRun:
     """Publish a run folder as the command line says, and return what was done."""
-    arguments = parse_arguments(argv)
+    parser = build_parser()
+    arguments = parser.parse_args(argv)
+    if arguments.create_pr and (arguments.revision or arguments.tag):
+        parser.error("--create_pr goes to main and is no release: give it without --revision and --tag.")
     api = HfApi(token=arguments.token or get_token())
 
     # 1. What can be refused early is refused before minutes of work.
@@ -83,8 +86,8 @@ def main(argv: list[str] | None = None) -> PublishedRun:
     return PublishedRun(files, outcome)
 
 
-def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="push_to_hub.py",
         description="Publish a run folder on the Hugging Face Hub as a model that anyone can load.",
@@ -107,10 +110,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         "--token",
         help="token of the Hub; better `hf auth login` or HF_TOKEN, which leave no trace in the shell's history",
     )
-    arguments = parser.parse_args(argv)
-    if arguments.create_pr and (arguments.revision or arguments.tag):
-        parser.error("--create_pr goes to main and is no release: give it without --revision and --tag.")
-    return arguments
+    return parser
 
 
 def render_files(files: dict[str, int]) -> str:
@@ -130,5 +130,5 @@ def render_outcome(outcome: PushOutcome) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except (FileNotFoundError, PublishingError) as error:
+    except (OSError, PublishingError) as error:
         sys.exit(f"push_to_hub.py: {error}")

@@ -8,12 +8,13 @@ A recipe holds one `option: value` a line; flags win over it. `--help` lists all
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from datasets import Dataset
 from transformers import EarlyStoppingCallback, IntervalStrategy, PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
-from modeling_bert_bilstm.data import ReviewSource, load_splits
+from modeling_bert_bilstm.data import load_splits
 from modeling_bert_bilstm.evaluation.environment import describe_environment
 from modeling_bert_bilstm.training.arguments import (
     DataArguments,
@@ -21,11 +22,18 @@ from modeling_bert_bilstm.training.arguments import (
     ReviewTrainingArguments,
     parse_arguments,
 )
-from modeling_bert_bilstm.training.batching import ReviewCollator, tokenize_reviews
+from modeling_bert_bilstm.training.batching import ReviewCollator
 from modeling_bert_bilstm.training.calibration import fit_temperature
 from modeling_bert_bilstm.training.epoch_record import build_history
-from modeling_bert_bilstm.training.loading import check_vocabulary, load_model, load_tokenizer, resolve_model
-from modeling_bert_bilstm.training.losses import ClassWeightedLoss, compute_class_weights, compute_label_prior
+from modeling_bert_bilstm.training.loading import (
+    ModelSource,
+    check_vocabulary,
+    load_model,
+    load_tokenizer,
+    resolve_model,
+)
+from modeling_bert_bilstm.training.losses import ClassWeightedLoss, compute_class_weights
+from modeling_bert_bilstm.training.mistakes import end_on_mistake
 from modeling_bert_bilstm.training.optimizer import freeze_encoder
 from modeling_bert_bilstm.training.predictions import compute_probabilities, measure_splits, write_predictions
 from modeling_bert_bilstm.training.results import (
@@ -37,8 +45,21 @@ from modeling_bert_bilstm.training.results import (
     render_summary,
     write_json,
 )
+from modeling_bert_bilstm.training.review_splits import build_label_fields, build_split_options, prepare_split
 from modeling_bert_bilstm.training.run_folder import check_run_folder, check_same_model, resolve_resume
 from modeling_bert_bilstm.training.trainer import ReviewTrainer
+from modeling_bert_bilstm.training.training_options import check_precision
+
+
+class Run(NamedTuple):
+    """All that a run needs, checked and loaded: nothing is left that the user could have got wrong."""
+
+    options: tuple[ModelArguments, DataArguments, ReviewTrainingArguments]
+    source: ModelSource
+    splits: dict[str, Dataset]
+    report: dict[str, dict]
+    trainer: ReviewTrainer
+    checkpoint: Path | None
 
 
 def main(argv: Sequence[str] | None = None) -> Path:
@@ -47,8 +68,18 @@ def main(argv: Sequence[str] | None = None) -> Path:
     Args:
         argv: What was typed behind `train.py`. Default: the command line.
     """
+    return carry_out(prepare_run(argv))
+
+
+def prepare_run(argv: Sequence[str] | None = None) -> Run:
+    """Load what was asked for.
+
+    Raises:
+        ValueError, TypeError, OSError, ImportError: It cannot be done; the message says what to change.
+    """
     # 1. What was asked, and whether it can be done, before anything is loaded.
     options = model_options, data_options, training_options = parse_arguments(argv)
+    check_precision(training_options)
     run_folder = Path(training_options.output_dir)
     check_run_folder(run_folder, training_options.resume_from_checkpoint)
     checkpoint = resolve_resume(training_options.resume_from_checkpoint, run_folder)
@@ -64,21 +95,28 @@ def main(argv: Sequence[str] | None = None) -> Path:
     with training_options.main_process_first(desc="tokenizing"):
         splits = {name: prepare_split(rows, name, tokenizer, data_options) for name, rows in splits.items()}
 
-    # 4. The model, and which of its weights learn.
+    # 4. The model, which of its weights learn, and how.
     model = load_model(model_options, source, **build_label_fields(data_options, report))
     check_vocabulary(model, tokenizer)
     freeze_encoder(model, model_options.freeze_encoder_layers, model_options.freeze_embeddings)
     if checkpoint is not None:
         check_same_model(model.config, checkpoint)
+    trainer = build_trainer(model, tokenizer, splits, options, report)
+    return Run(options, source, splits, report, trainer, checkpoint)
+
+
+def carry_out(run: Run) -> Path:
+    """Train, measure, and write the run folder, which is returned."""
+    (_, data_options, training_options), trainer, model = run.options, run.trainer, run.trainer.model
+    run_folder = Path(training_options.output_dir)
 
     # 5. Train, with a record of every epoch.
-    trainer = build_trainer(model, tokenizer, splits, options, report)
     if training_options.do_train:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+        trainer.train(resume_from_checkpoint=None if run.checkpoint is None else str(run.checkpoint))
 
     # 6. One pass over each split that is reported, and the temperature that makes its probabilities honest.
-    logits = {name: trainer.compute_logits(name) for name in list_reported_splits(training_options, splits)}
-    temperature = calibrate(model, logits, splits) if training_options.do_train else 1.0
+    logits = {name: trainer.compute_logits(name) for name in list_reported_splits(training_options, run.splits)}
+    temperature = calibrate(model, logits, run.splits) if training_options.do_train else 1.0
 
     # 7. The run folder: model, tokenizer and code; results; predictions.
     if training_options.do_train:
@@ -88,12 +126,12 @@ def main(argv: Sequence[str] | None = None) -> Path:
         "format_version": FORMAT_VERSION,
         "name": training_options.run_name or run_folder.name,
         "task": TASK_OF_PROBLEM[model.config.problem_type],
-        "model": describe_model(model, source),
-        "arguments": describe_options(*options),
+        "model": describe_model(model, run.source),
+        "arguments": describe_options(*run.options),
         "seed": training_options.seed,
         "labels": list(model.config.id2label.values()),
-        "data": describe_data(data_options, report),
-        **measure_splits(logits, splits, model.config.problem_type, temperature),
+        "data": describe_data(data_options, run.report),
+        **measure_splits(logits, run.splits, model.config.problem_type, temperature),
         "history": history,
         "train_seconds": sum(epoch.get("seconds", 0.0) for epoch in history),
         "evaluate_seconds": trainer.evaluate_seconds,
@@ -103,7 +141,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
         write_json(run_folder / "results.json", results)
         for name in set(logits) & set(training_options.predict_splits if training_options.do_predict else ()):
             probabilities = compute_probabilities(logits[name], model.config.problem_type, temperature)
-            write_predictions(run_folder / "predictions" / f"{name}.parquet", splits[name], probabilities)
+            write_predictions(run_folder / "predictions" / f"{name}.parquet", run.splits[name], probabilities)
         print(render_summary(results, run_folder))
     return run_folder
 
@@ -115,82 +153,6 @@ def calibrate(model: PreTrainedModel, logits: dict[str, np.ndarray], splits: dic
     temperature = fit_temperature(logits["validation"], splits["validation"]["labels"][:])
     model.fold_temperature(temperature)
     return temperature
-
-
-def build_split_options(data: DataArguments, model: ModelArguments) -> dict:
-    """Return what `load_splits` is to read: each split from its file, or from a split of the data set."""
-    if (
-        data.dataset_name is None
-        and data.train_file is None
-        and data.validation_file is None
-        and data.test_file is None
-    ):
-        raise ValueError(
-            "There are no reviews to read: none of `--dataset_name`, `--train_file`, `--validation_file` and "
-            "`--test_file` is set."
-        )
-    shared = {
-        name: getattr(data, name)
-        for name in (
-            "text_column",
-            "text_column_delimiter",
-            "label_column",
-            "rating_column",
-            "rating_scale",
-            "group_column",
-            "id_column",
-            "labels_from",
-            "delimiter",
-        )
-    }
-    shared |= {"cache_dir": model.cache_dir, "token": model.token}
-    sources = {}
-    for name in ("train", "validation", "test"):
-        file, split = getattr(data, f"{name}_file"), getattr(data, f"{name}_split_name")
-        if file is not None:
-            sources[name] = ReviewSource(file, **shared)
-        elif data.dataset_name is not None and split is not None:
-            sources[name] = ReviewSource(data.dataset_name, data.dataset_config_name, split, **shared)
-    task = "regression" if data.do_regression else "multi_label" if data.multi_label else "single_label"
-    passed_on = ("num_labels", "label_names", "validation_size", "test_size", "test_groups", "split_by_group")
-    passed_on += ("max_train_samples", "max_eval_samples", "max_predict_samples")
-    return {
-        **{name: sources.get(name) for name in ("train", "validation", "test")},
-        **{name: getattr(data, name) for name in passed_on},
-        "task": task,
-        "seed": data.split_seed,
-    }
-
-
-def build_label_fields(data: DataArguments, report: dict[str, dict]) -> dict:
-    """Return what the configuration says of the labels: names, order, and their shares among the train reviews."""
-    counts = next(iter(report.values()))["label_counts"]
-    if data.do_regression:
-        return {"problem_type": "regression", "id2label": {0: "value"}, "label2id": {"value": 0}}
-    names = list(counts)
-    fields = {
-        "id2label": dict(enumerate(names)),
-        "label2id": {name: i for i, name in enumerate(names)},
-        "problem_type": "multi_label_classification" if data.multi_label else "single_label_classification",
-    }
-    if not data.multi_label and "train" in report:
-        fields["label_prior"] = compute_label_prior(list(counts.values()))
-    return fields
-
-
-def prepare_split(rows: Dataset, name: str, tokenizer: PreTrainedTokenizerBase, data: DataArguments) -> Dataset:
-    """Return a split with its `input_ids` and `labels`."""
-    if name == "train" and data.shuffle_train_dataset:
-        rows = rows.shuffle(seed=data.split_seed)
-    return tokenize_reviews(
-        rows.rename_column("label", "labels"),
-        tokenizer,
-        max_review_length=data.max_review_length,
-        truncation_strategy=data.truncation_strategy,
-        num_workers=data.preprocessing_num_workers,
-        overwrite_cache=data.overwrite_cache,
-        desc=f"Tokenize {name}",
-    )
 
 
 def build_trainer(
@@ -244,4 +206,6 @@ def list_reported_splits(training: ReviewTrainingArguments, splits: dict[str, Da
 
 
 if __name__ == "__main__":
-    main()
+    with end_on_mistake("train.py"):
+        prepared = prepare_run()
+    carry_out(prepared)

@@ -66,7 +66,8 @@ class BertBiLSTMConfig(PretrainedConfig):
         window_length: Word pieces that the encoder reads at once, special tokens included; a longer review is read
             in several windows. Default: the encoder's longest input, at most 512.
         window_overlap: Word pieces that two neighbouring windows share. Default: an eighth of `window_length`.
-        label_polarity: Polarity in [-1, 1] of each label. Default: evenly spaced from most negative to most positive.
+        label_polarity: Polarity in [-1, 1] of each label; None where the labels have none. Default: `"even"`, spaced
+            evenly from the most negative label to the most positive, and none for several labels or regression.
         label_prior: Share in (0, 1] of each label in the training data, summing to 1. Default: unknown.
         calibration_temperature: The temperature that was folded into the classifier after training; for the record.
 
@@ -88,7 +89,7 @@ class BertBiLSTMConfig(PretrainedConfig):
         pooling: str | Sequence[str] = ("mean", "max"),
         window_length: int | None = None,
         window_overlap: int | None = None,
-        label_polarity: Sequence[float] | None = None,
+        label_polarity: Sequence[float] | str | None = "even",
         label_prior: Sequence[float] | None = None,
         calibration_temperature: float = 1.0,
         **kwargs,
@@ -114,7 +115,10 @@ class BertBiLSTMConfig(PretrainedConfig):
         self.problem_type = self.problem_type or (
             "regression" if self.num_labels == 1 else "single_label_classification"
         )
-        self.label_polarity = list(label_polarity or compute_label_polarity(self.num_labels))
+        if label_polarity == "even":
+            is_single = self.problem_type == "single_label_classification"
+            label_polarity = compute_label_polarity(self.num_labels) if is_single else None
+        self.label_polarity = None if label_polarity is None else list(label_polarity)
         self.label_prior = None if label_prior is None else list(label_prior)
         self._check_sizes(max_encoder_length)
         self._check_labels()
@@ -160,7 +164,7 @@ class BertBiLSTMConfig(PretrainedConfig):
             values = getattr(self, name)
             if values is not None and len(values) != self.num_labels:
                 raise ValueError(f"`{name}` must have one value a label, {self.num_labels} in all, got {values!r}.")
-        if any(not -1 <= value <= 1 for value in self.label_polarity):
+        if self.label_polarity and not all(-1 <= value <= 1 for value in self.label_polarity):
             raise ValueError(f"`label_polarity` must hold values in [-1, 1], got {self.label_polarity!r}.")
         if self.label_prior and (min(self.label_prior) <= 0 or abs(sum(self.label_prior) - 1) > 1e-3):
             raise ValueError(f"`label_prior` must hold positive shares that sum to 1, got {self.label_prior!r}.")

@@ -47,6 +47,18 @@ def test_label_polarity_runs_from_most_negative_to_most_positive(num_labels, pol
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [{"label_polarity": None}, {"num_labels": 1}, {"problem_type": "multi_label_classification"}],
+    ids=["told so", "regression", "several labels"],
+)
+def test_labels_may_have_no_polarity_and_keep_none(fields, tmp_path):
+    config = BertBiLSTMConfig(**fields)
+    config.save_pretrained(tmp_path)
+    assert config.label_polarity is None
+    assert BertBiLSTMConfig.from_pretrained(tmp_path).label_polarity is None
+
+
+@pytest.mark.parametrize(
     ("encoder_config", "longest"),
     [
         (BertConfig(max_position_embeddings=512), 512),

@@ -79,10 +79,20 @@ def test_forbidding_a_package_is_noticed():
     assert forbid(["torch"], "import modeling_bert_bilstm") != 0
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(PACKAGE)))
+SCRIPTS = [REPOSITORY / "train.py", REPOSITORY / "push_to_hub.py"]
+
+
+@pytest.mark.parametrize("path", [*SOURCES, *SCRIPTS], ids=lambda p: str(p.relative_to(REPOSITORY)))
 def test_functions_are_short(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef):
             documented = ast.get_docstring(node, clean=False) or ""
             length = node.end_lineno - node.lineno + 1 - len(documented.splitlines())
             assert length <= 60, f"{path.name}: {node.name} has {length} lines"
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in [*SOURCES, *SCRIPTS] if p.name not in SHIPPED_FILES], ids=lambda p: p.name
+)
+def test_modules_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 250

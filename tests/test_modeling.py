@@ -117,7 +117,7 @@ def test_the_losses_are_those_of_transformers(tiny_model):
     expected = nn.functional.binary_cross_entropy_with_logits(logits, several)
     torch.testing.assert_close(tiny_model(ids, labels=several).loss, expected)
 
-    regression = with_pooling(tiny_model, ["mean"], num_labels=1, problem_type="regression", label_polarity=[0.0])
+    regression = with_pooling(tiny_model, ["mean"], num_labels=1, problem_type="regression", label_polarity=None)
     stars = torch.tensor([1.0, 5.0, 3.0])
     expected = nn.functional.mse_loss(regression(ids).logits.squeeze(-1), stars)
     torch.testing.assert_close(regression(ids, labels=stars).loss, expected)

@@ -15,7 +15,7 @@ from tests.conftest import REPOSITORY
 
 
 TEXTS = ["a great film .", "dull and boring , the plot was a waste of film . " * 9, "fine"]
-LONG_REVIEW = " ".join(["the plot was good but the ending weak ."] * 500)  # 5,000 word pieces with the full stops
+LONG_REVIEW = " ".join(["the plot was good but the ending weak"] * 625)  # 5,000 words
 
 STRANGER = """
 import json, sys

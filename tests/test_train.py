@@ -12,6 +12,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import train
+from modeling_bert_bilstm.training.batching import cut_review
 from tests.conftest import build_reviews
 
 
@@ -153,6 +154,18 @@ def test_options_reach_the_run(files, encoder_folder, tmp_path):
     for name, value in plain.state_dict().items():
         assert encoder.state_dict()[name].equal(value), name
     assert list(folder.rglob("events.out.tfevents*"))
+
+
+@pytest.mark.parametrize("limit", [None, 20])
+def test_training_reviews_alone_are_cut(limit, files, encoder_folder, tmp_path):
+    flags = ["--model_name_or_path", str(encoder_folder), *files, *SMALL, *FAST, "--output_dir", str(tmp_path / "run")]
+    whole = train.prepare_run(flags).splits
+    flags += ["--max_train_review_length", "12", "--truncation_strategy", "head_tail"]
+    found = train.prepare_run([*flags, *(["--max_review_length", str(limit)] if limit else [])]).splits
+    for name, longest in {"train": 12, "validation": limit, "test": limit}.items():
+        expected = [cut_review(ids, longest, "head_tail") for ids in whole[name]["input_ids"]]
+        assert max(len(ids) for ids in whole[name]["input_ids"]) > 30
+        assert found[name]["input_ids"][:] == expected
 
 
 def run_folder_of(encoder_folder, tmp_path, files):

@@ -71,10 +71,15 @@ def render_model_card(
     Raises:
         PublishingError: `results` lacks a part, or the template has a field that nothing fills.
     """
-    missing = [part for part in ("name", "model", "data", "metrics") if not results.get(part)]
+    missing = [part for part in ("name", "model", "data", "metrics") if part not in results]
     if missing:
         raise PublishingError(
             f"results.json must have {missing}, found {sorted(results)}. Let train.py write it anew."
+        )
+    if not results["metrics"]:
+        raise PublishingError(
+            "results.json must hold metrics, found none: the run had neither validation nor test reviews. Give "
+            "train.py a `--validation_size` or a `--test_size`."
         )
     repo_id = repo_id or f"YOUR_NAME/{results['name']}"
     # config.json leaves out label names that are the default of transformers.

@@ -99,6 +99,13 @@ class DataArguments:
             "aliases": ["--max_seq_length"],
         },
     )
+    max_train_review_length: int | None = field(
+        default=None,
+        metadata={
+            "help": "The same for the reviews that are trained on, and for no others: training costs most, and the "
+            "model is used on whole reviews. Default: as `max_review_length`."
+        },
+    )
     truncation_strategy: str = field(
         default="head",
         metadata={
@@ -131,8 +138,17 @@ class DataArguments:
             raise ValueError("`--do_regression` and `--multi_label` exclude each other. Drop one of them.")
         if self.pad_to_max_length and self.max_review_length is None:
             raise ValueError("`--pad_to_max_length` needs `--max_review_length`, which is not set.")
-        if self.max_review_length is not None and self.max_review_length < 3:
+        self._check_review_lengths()
+
+    def _check_review_lengths(self) -> None:
+        longest, longest_in_training = self.max_review_length, self.max_train_review_length
+        for name, value in (("max_review_length", longest), ("max_train_review_length", longest_in_training)):
+            if value is not None and value < 3:
+                raise ValueError(
+                    f"`--{name}` must leave room for [CLS], one word piece and [SEP]: at least 3, got {value}."
+                )
+        if longest is not None and longest_in_training is not None and longest_in_training > longest:
             raise ValueError(
-                "`--max_review_length` must leave room for [CLS], one word piece and [SEP]: at least 3, "
-                f"got {self.max_review_length}."
+                f"`--max_train_review_length` must be at most `--max_review_length`, {longest}, "
+                f"got {longest_in_training}."
             )

@@ -100,7 +100,7 @@ class ReviewTrainingArguments(TrainingArguments):
         if self.early_stopping_patience is not None:
             self.load_best_model_at_end = True
             self.restore_callback_states_from_checkpoint = True  # else a resumed run is patient from the start again
-        if self.bf16 and not torch.accelerator.is_available():
+        if (self.bf16 or self.bf16_full_eval) and not torch.accelerator.is_available():
             self.use_cpu = True  # Trainer asks for this before it lets a CPU use bfloat16
         super().__post_init__()
 
@@ -124,3 +124,17 @@ class ReviewTrainingArguments(TrainingArguments):
                 "`--early_stopping_patience` needs evaluations to wait for, but `--eval_strategy` is 'no' or "
                 "`--no_do_eval` is set. Drop one of them."
             )
+
+
+def check_precision(arguments: ReviewTrainingArguments) -> None:
+    """Make sure that the device of this run computes in the precision that was asked for.
+
+    Raises:
+        ValueError: float16 on the CPU, by `--fp16` or by the launcher.
+    """
+    if arguments.mixed_precision == "fp16" and arguments.device.type == "cpu":
+        raise ValueError(
+            "`--fp16` needs a GPU, but this run is on the CPU, where Trainer would leave it out without a word. Use "
+            "bfloat16, `--fp16 false --bf16`, or float32, `--fp16 false`; likewise `--mixed_precision` of "
+            "`accelerate launch`."
+        )

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from modeling_bert_bilstm.data import LABEL_SCHEMES, get_label_scheme
+from modeling_bert_bilstm.data import LABEL_SCHEMES, get_label_polarity, get_label_scheme
 from modeling_bert_bilstm.data.labels import read_label
 from modeling_bert_bilstm.data.targets import build_target, collect_label_names
 
@@ -68,6 +68,27 @@ def test_schemes_run_from_negative_to_positive_and_are_mirrored():
         mirrored = [" ".join(mirror.get(word, word) for word in name.split()) for name in reversed(scheme.names)]
         assert mirrored == list(scheme.names)
         assert "negative" in scheme.names[0]
+
+
+@pytest.mark.parametrize("num_labels", LABEL_SCHEMES)
+def test_our_schemes_have_a_polarity(num_labels):
+    scheme = LABEL_SCHEMES[num_labels]
+    assert get_label_polarity(list(scheme.names)) == scheme.polarity
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["comedy", "horror"],
+        ["positive", "negative"],
+        ["negative", "positive", "sarcastic"],
+        ["negative"],
+        ["1", "2"],
+        [],
+    ],
+)
+def test_other_label_sets_have_no_polarity(names):
+    assert get_label_polarity(names) is None
 
 
 def test_an_unknown_scheme_is_an_error():

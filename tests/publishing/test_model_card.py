@@ -147,6 +147,13 @@ def test_results_without_a_needed_part_are_refused():
         render(data=None, metrics=None)
 
 
+def test_a_run_without_metrics_is_told_what_to_do():
+    with pytest.raises(
+        PublishingError, match="must hold metrics, found none: the run had neither validation nor test"
+    ):
+        render(metrics={})
+
+
 def test_an_unfilled_field_raises(tmp_path, monkeypatch):
     template = tmp_path / "model_card.md"
     template.write_text(find_template().read_text(encoding="utf-8") + "\n{{ carbon }} {{data}}", encoding="utf-8")

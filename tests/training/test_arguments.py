@@ -55,6 +55,11 @@ def test_gao_is_as_printed():
     assert (training.learning_rate, training.num_train_epochs, training.label_smoothing_factor) == (3e-5, 10, 0.1)
 
 
+def test_quickstart_cuts_only_what_it_trains_on():
+    _, data, _ = parse_arguments([str(REPOSITORY / "recipes" / "quickstart.yaml")])
+    assert (data.max_review_length, data.max_train_review_length) == (None, 256)
+
+
 def test_yaml_values_become_options(write_recipe):
     recipe = write_recipe(
         "learning_rate: 5e-3\n"  # a string in YAML 1.1
@@ -166,7 +171,12 @@ def test_a_missing_recipe_names_the_nearest(write_recipe, tmp_path):
         (["--dataset_name", "a", "--train_file", "b"], "both name the train reviews"),
         (["--do_regression", "--multi_label"], "`--do_regression` and `--multi_label` exclude each other."),
         (["--pad_to_max_length"], "`--pad_to_max_length` needs `--max_review_length`"),
-        (["--max_review_length", "2"], "at least 3, got 2."),
+        (["--max_review_length", "2"], "`--max_review_length` must leave room for [CLS], one word piece and [SEP]"),
+        (["--max_train_review_length", "2"], "`--max_train_review_length` must leave room for [CLS], one word piece"),
+        (
+            ["--max_review_length", "8", "--max_train_review_length", "9"],
+            "`--max_train_review_length` must be at most `--max_review_length`, 8, got 9.",
+        ),
     ],
 )
 def test_a_bad_flag_is_named(argv, message):
