@@ -71,9 +71,11 @@ def choose_reviews() -> dict:
     held_out = set(pd.read_parquet(RUN / "predictions" / "test.parquet")["id"])
     tokenizer = AutoTokenizer.from_pretrained(RUN, trust_remote_code=True)
     texts = [row["text"] for row in reviews if row["id"] in held_out and row["group"] not in FILMS]
-    long_review = next(text for text in texts if len(tokenizer(text).input_ids) > WINDOW_LENGTH)
+    lengths = [len(word_pieces) for word_pieces in tokenizer(texts).input_ids]
+    long_review = next(text for text, length in zip(texts, lengths, strict=True) if length > WINDOW_LENGTH)
+    short_review = min(zip(lengths, texts, strict=True))[1]
     films = {film: [row["text"] for row in reviews if row["group"] == film] for film in FILMS}
-    return {"reviews": [*OWN_REVIEWS, texts[-1], long_review], "films": films}
+    return {"reviews": [*OWN_REVIEWS, short_review, long_review], "films": films}
 
 
 if __name__ == "__main__":

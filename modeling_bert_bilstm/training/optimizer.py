@@ -25,7 +25,8 @@ def freeze_encoder(model: PreTrainedModel, freeze_encoder_layers: str, freeze_em
 
     Args:
         model: A model with an `encoder`.
-        freeze_encoder_layers: `all`, or the number of layers from the input on.
+        freeze_encoder_layers: `all`, or the number of layers from the input on, the embeddings before them included:
+            what learns below a frozen layer would cost a backward pass through it.
         freeze_embeddings: Freeze the embeddings of word pieces and positions too.
 
     Raises:
@@ -44,7 +45,7 @@ def freeze_encoder(model: PreTrainedModel, freeze_encoder_layers: str, freeze_em
             )
         for layer in layers[:num_frozen]:
             layer.requires_grad_(False)
-    if freeze_embeddings:
+    if num_frozen or freeze_embeddings:
         _get_embeddings(model.encoder).requires_grad_(False)
 
 
