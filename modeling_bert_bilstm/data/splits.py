@@ -15,7 +15,8 @@ from difflib import get_close_matches
 import datasets
 
 from .corpora import DROP_REASONS, build_reviews, complete_target
-from .sampling import compute_fingerprint, normalise_text, pick_rows, resolve_size
+from .leaks import drop_leaked
+from .sampling import compute_fingerprint, pick_rows, resolve_size
 from .sources import ReviewSource, read_source
 from .targets import Target, build_target
 
@@ -46,7 +47,8 @@ def load_splits(
     """Return the splits of a run, and the report on each of them as told above.
 
     Args:
-        train: Source of the train reviews, None to evaluate only.
+        train: Source of the train reviews, None to evaluate only. A source with splits that names none gives the one
+            called as it is used here: train, validation or test.
         validation: Source of the validation reviews; None cuts `validation_size` from train.
         test: Source of the test reviews; None cuts `test_size` and `test_groups` from train.
         num_labels: Number of classes of the scheme, 2 to 5.
@@ -72,11 +74,12 @@ def load_splits(
     num_rows = len(splits.get("train", ()))
     if test_size or test_groups:
         _cut_test(splits, report, test_size, test_groups or (), split_by_group=split_by_group, seed=seed)
-    _drop_leaked(splits, report)
+    drop_leaked(splits, report)
     if train is not None and validation is None and validation_size:
         size = resolve_size(validation_size, num_rows, "validation_size")
+        _check_what_is_left(size, num_rows, report["train"])
         _cut(splits, report, "validation", size, split_by_group=split_by_group, seed=seed)
-        _drop_leaked(splits, report)
+        drop_leaked(splits, report)
     limits = {"train": max_train_samples, "validation": max_eval_samples, "test": max_predict_samples}
     for split in splits:
         _sample(splits, report, split, limits[split], seed=seed, groups=test_groups or ())
@@ -100,7 +103,7 @@ def _read_splits(sources: dict[str, ReviewSource], target: Target) -> tuple[Spli
     """Read every source; several labels without names get those of the first source, which is train where given."""
     splits, report = {}, {}
     for split, source in sources.items():
-        table = read_source(source)
+        table = read_source(source, split)
         target = complete_target(target, table)
         splits[split], counts = build_reviews(table, target, source.rating_scale)
         report[split] = _start_report(counts)
@@ -164,6 +167,17 @@ def _cut_test(
     _cut(splits, report, "test", num_rows, must, split_by_group=split_by_group, seed=seed)
 
 
+def _check_what_is_left(size: int, num_rows: int, counts: dict[str, int]) -> None:
+    """A share is one of the whole source, of which the test and the leak check may have taken most."""
+    moved, leaked = counts["moved_to_test"], counts["dropped_leaked"]
+    if size >= num_rows - moved - leaked:
+        raise ValueError(
+            f"`validation_size` asks for {size} of {num_rows} train reviews, but {moved} moved to test and {leaked} "
+            f"that also stand there leave only {num_rows - moved - leaked}. Ask for fewer, or name another source "
+            "with `--train_file` or `--test_file`."
+        )
+
+
 def _cut(
     splits: Splits,
     report: Report,
@@ -176,29 +190,12 @@ def _cut(
 ) -> None:
     """Move rows from train to another split."""
     rows = splits["train"]
-    resolve_size(size, len(rows), f"{split}_size")
     picked = pick_rows(*_describe_rows(rows, split_by_group), size, seed, must=must)
     chosen = set(picked)
     splits[split] = rows.select(picked)
     splits["train"] = rows.select([i for i in range(len(rows)) if i not in chosen])
     report["train"][f"moved_to_{split}"] = len(picked)
     report[split] = _start_report({"rows_read": len(picked)})
-
-
-def _drop_leaked(splits: Splits, report: Report) -> None:
-    """Drop train rows whose text stands in validation or test; count validation texts that stand in test."""
-    texts = {split: [normalise_text(text) for text in rows["text"][:]] for split, rows in splits.items()}
-    if "train" in splits:
-        held_out = set(texts.get("validation", ())) | set(texts.get("test", ()))
-        kept = [i for i, text in enumerate(texts["train"]) if text not in held_out]
-        report["train"]["dropped_leaked"] += len(texts["train"]) - len(kept)
-        splits["train"] = splits["train"].select(kept) if len(kept) < len(texts["train"]) else splits["train"]
-    if "validation" in splits:
-        in_test = set(texts.get("test", ()))
-        shared = sum(text in in_test for text in texts["validation"])
-        report["validation"]["shared_with_test"] = shared
-        if shared:
-            logger.warning("%d texts stand in validation and in test; both keep them.", shared)
 
 
 def _sample(

@@ -9,6 +9,9 @@ from .files import decode_utf8, read_text
 from .tables import ReviewTable
 
 
+ACL_IMDB_FOLDER = "aclImdb"
+ACL_IMDB_ARCHIVE = "aclImdb_v1.tar.gz"
+
 _REVIEW_FILE = re.compile(r"(\d+)_(\d+)\.txt")
 _FILM = re.compile(r"tt\d+")
 

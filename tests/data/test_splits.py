@@ -120,9 +120,10 @@ def test_copies_inside_the_source_do_not_leak_over_a_cut(write):
 def test_a_train_source_that_leaks_whole_is_named_as_the_cause(write, task, held_out, where):
     rows = build_rows(25)
     sources = {split: write(f"{split}.csv", rows) for split in ("train", *held_out)}
+    flags = " and ".join(f"`--{split}_file`" for split in held_out)
     message = (
-        f"All 25 train reviews also stand in {where}, so that none is left to train on. Name another source for them, "
-        f"such as `--train_file`, or for {where}."
+        f"All 25 train reviews also stand in {where}, so that none is left to train on. Name another source with "
+        f"`--train_file`, or with {flags}."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         load_splits(**sources, task=task)
@@ -131,13 +132,14 @@ def test_a_train_source_that_leaks_whole_is_named_as_the_cause(write, task, held
 def test_what_leaks_and_cuts_leave_of_train_is_said(write):
     rows = build_rows(40)
     message = (
-        "`validation_size` asks for 10 of 40 train reviews, but only 4 are left: 0 were moved to test and 36 also "
-        "stand in test. Ask for 3 at most, or name another source with `--train_file`."
+        "`validation_size` asks for 10 of 40 train reviews, but 0 moved to test and 36 that also stand there leave "
+        "only 4. Ask for fewer, or name another source with `--train_file` or `--test_file`."
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         load_splits(train=write("a.csv", rows), test=write("b.csv", rows[4:]), validation_size=0.25)
-    with pytest.raises(ValueError, match=re.escape("only 1 is left: 39 were moved to test and 0 also stand in test.")):
-        load_splits(train=write("a.csv", rows), test_size=39)
+    sources = {"train": write("a.csv", rows), "test": write("b.csv", rows[4:])}
+    splits, _ = load_splits(**sources, task="regression", validation_size=3)
+    assert (len(splits["train"]), len(splits["validation"])) == (1, 3)
 
 
 def test_films_stay_on_one_side(write):
@@ -214,7 +216,7 @@ def test_a_label_without_train_reviews_is_said(write, caplog):
         ({"test_size": 20}, "`test_size` must be a share in (0, 1), or a number of rows from 1 to 19"),
         (
             {"test_size": 15, "validation_size": 5},
-            "`validation_size` asks for 5 of 20 train reviews, but only 5 are left: 15 were moved to test",
+            "asks for 5 of 20 train reviews, but 15 moved to test and 0 that also stand there leave only 5.",
         ),
         ({"validation_size": 1.5}, "got 1.5."),
         ({"max_eval_samples": 0}, "The number of validation samples must be a whole number of at least 1, got 0."),
