@@ -3,8 +3,8 @@
 usage: python -m benchmarks.length --model_name_or_path package:all-MiniLM-L6-v2
 
 Each round times all lengths in turn, so that a slow moment of the machine falls on all of them; the median of the
-rounds counts. Prints a table, then one JSON line; writes the JSON to benchmarks/results/length.json and the table
-into docs/architecture.md.
+rounds counts. Prints a table, then one JSON line, which it writes to benchmarks/results/length.json;
+`python -m reports.render` puts the table into docs/architecture.md.
 """
 
 import argparse
@@ -22,9 +22,7 @@ from modeling_bert_bilstm.evaluation.environment import describe_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "length.json"
-DOCUMENT = ROOT / "docs" / "architecture.md"
 LENGTHS = (512, 1024, 2048, 4096, 8192, 16384)
-BEGIN, END = "<!-- length: begin -->", "<!-- length: end -->"
 
 
 def measure(model: torch.nn.Module, lengths: tuple[int, ...], num_rounds: int) -> dict[int, float]:
@@ -60,13 +58,6 @@ def render_table(result: dict) -> str:
     return "\n".join(lines)
 
 
-def write_between(document: Path, table: str) -> None:
-    """Replace what stands between the two markers of a document."""
-    before, rest = document.read_text(encoding="utf-8").split(BEGIN)
-    after = rest.split(END)[1]
-    document.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
-
-
 def main(argv: list[str] | None = None) -> dict:
     """Measure, print, write; return the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -97,7 +88,6 @@ def main(argv: list[str] | None = None) -> dict:
     print(json.dumps(result))
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    write_between(DOCUMENT, render_table(result))
     return result
 
 

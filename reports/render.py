@@ -1,0 +1,52 @@
+"""Render what the documents quote, from results alone: `python -m reports.render`.
+
+A quoted part stands between `<!-- name: begin -->` and `<!-- name: end -->`; tests/test_readme.py compares it with what
+this file renders. `reports/quickstart.json` is the results.json of a quickstart run, copied here when it shall be quoted.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.length import render_table
+from modeling_bert_bilstm.training.results import render_summary
+
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def render_quickstart() -> str:
+    """Render the summary that train.py printed at the end of the quoted run."""
+    results = json.loads((ROOT / "reports" / "quickstart.json").read_text(encoding="utf-8"))
+    return f"```\n{render_summary(results, Path('runs/quickstart')).strip()}\n```"
+
+
+def render_length() -> str:
+    """Render the table of cost by length."""
+    return render_table(json.loads((ROOT / "benchmarks" / "results" / "length.json").read_text(encoding="utf-8")))
+
+
+QUOTES: dict[str, tuple[str, Callable[[], str]]] = {
+    "quickstart": ("README.md", render_quickstart),
+    "length": ("docs/architecture.md", render_length),
+}
+
+
+def split_at_markers(text: str, name: str) -> tuple[str, str, str]:
+    """Return what stands before, between and after the markers of a quoted part."""
+    before, rest = text.split(f"<!-- {name}: begin -->\n")
+    inside, after = rest.split(f"<!-- {name}: end -->")
+    return before, inside.rstrip("\n"), after
+
+
+def main() -> None:
+    """Write every quoted part into its document."""
+    for name, (document, render) in QUOTES.items():
+        path = ROOT / document
+        before, _, after = split_at_markers(path.read_text(encoding="utf-8"), name)
+        text = f"{before}<!-- {name}: begin -->\n{render()}\n<!-- {name}: end -->{after}"
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The documents are true: README's blocks run, its tree exists, its flags and links are real, its numbers rendered."""
+
+import json
+import re
+import subprocess
+
+import pytest
+from transformers.pipelines import PIPELINE_REGISTRY
+
+from modeling_bert_bilstm.training.arguments import build_parser, parse_arguments
+from push_to_hub import build_parser as build_push_parser
+from reports.render import QUOTES, split_at_markers
+from tests.conftest import REPOSITORY
+
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+
+
+def list_blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_python_block_runs_on_a_saved_folder(model_folder, capsys):
+    (block,) = list_blocks("python")
+    assert len([line for line in block.splitlines() if line.strip()]) <= 12
+    exec(block.replace("me/bert-bilstm-imdb", str(model_folder)), {})  # noqa: S102
+    printed = capsys.readouterr().out
+    assert "'label': '" in printed
+    assert "'one film'" in printed
+
+
+def test_the_tree_is_the_real_one():
+    tracked = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    top = {name.split("/")[0] for name in tracked.split() if not name.startswith(".")}
+    shown, inside = set(), set()
+    for line in split_at_markers(README, "tree")[1].strip("`\n").splitlines():
+        names, is_inside = line[2:].split("  ")[0] if line[:2] in ("  ", "+ ") else line, line[:2] in ("  ", "+ ")
+        if is_inside:
+            inside.add(names.strip("/ "))
+            continue
+        for name in re.split(r"\s{2,}", line):
+            if re.fullmatch(r"[\w.]+/?", name) and (REPOSITORY / name).exists():
+                shown.add(name.strip("/"))
+    assert shown == top
+    package = REPOSITORY / "modeling_bert_bilstm"
+    real = {path.name for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert inside == real
+
+
+def test_every_flag_in_the_documents_exists():
+    known = {option for parser in (build_parser(), build_push_parser()) for option in parser._option_string_actions}
+    of_launchers = {"--standalone", "--nproc_per_node", "--cpu"}
+    for path in DOCUMENTS:
+        flags = set(re.findall(r"(?<![\w-])--[a-z_]+", path.read_text(encoding="utf-8")))
+        assert flags <= known | of_launchers, path.name
+
+
+def test_every_command_line_is_understood():
+    lines = [line for block in list_blocks("bash") for line in block.splitlines()]
+    train = [line.split("train.py ")[1] for line in lines if "train.py " in line]
+    push = [line.split("push_to_hub.py ")[1] for line in lines if "push_to_hub.py " in line]
+    assert len(train) == 2
+    assert len(push) == 1
+    for line in train:
+        words = line.split()
+        parse_arguments([str(REPOSITORY / words[0]), *words[1:]] if words[0].endswith(".yaml") else words)
+    for line in push:
+        build_push_parser().parse_args(line.split())
+
+
+def test_every_make_target_exists():
+    targets = set(
+        re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    )
+    for path in DOCUMENTS:
+        assert set(re.findall(r"(?:`|^)make ([a-z-]+)", path.read_text(encoding="utf-8"), re.MULTILINE)) <= targets
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_and_recipe_in_the_documents_exists(path):
+    text = path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+    for recipe in re.findall(r"`(?:recipes/)?(\w+\.yaml)`", text) + re.findall(r"recipes/([a-z]\w+\.yaml)", text):
+        assert (REPOSITORY / "recipes" / recipe).exists(), recipe
+
+
+@pytest.mark.parametrize("name", QUOTES)
+def test_quoted_numbers_are_rendered_from_results(name):
+    document, render = QUOTES[name]
+    _, inside, _ = split_at_markers((REPOSITORY / document).read_text(encoding="utf-8"), name)
+    assert inside == render()
+
+
+def test_the_cost_of_a_word_piece_stays_flat():
+    result = json.loads((REPOSITORY / "benchmarks" / "results" / "length.json").read_text(encoding="utf-8"))
+    assert [row["length"] for row in result["rows"]] == [512, 1024, 2048, 4096, 8192, 16384]
+    assert max(row["ratio"] for row in result["rows"]) < 1.2
+
+
+def test_the_tasks_of_the_readme_are_registered():
+    assert "aggregate-polarity" in PIPELINE_REGISTRY.get_supported_tasks()
