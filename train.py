@@ -12,7 +12,13 @@ from typing import NamedTuple
 
 import numpy as np
 from datasets import Dataset
-from transformers import EarlyStoppingCallback, IntervalStrategy, PreTrainedModel, PreTrainedTokenizerBase, set_seed
+from transformers import (
+    EarlyStoppingCallback,
+    IntervalStrategy,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    set_seed,
+)
 
 from modeling_bert_bilstm.data import load_splits
 from modeling_bert_bilstm.evaluation.environment import describe_environment
@@ -28,14 +34,20 @@ from modeling_bert_bilstm.training.epoch_record import build_history
 from modeling_bert_bilstm.training.loading import (
     ModelSource,
     check_vocabulary,
+    load_config,
     load_model,
     load_tokenizer,
     resolve_model,
 )
 from modeling_bert_bilstm.training.losses import ClassWeightedLoss, compute_class_weights
-from modeling_bert_bilstm.training.mistakes import end_on_mistake
+from modeling_bert_bilstm.training.mistakes import WritingError, end_on_mistake
 from modeling_bert_bilstm.training.optimizer import freeze_encoder
-from modeling_bert_bilstm.training.predictions import compute_probabilities, measure_splits, write_predictions
+from modeling_bert_bilstm.training.predictions import (
+    check_metric,
+    compute_probabilities,
+    measure_splits,
+    write_predictions,
+)
 from modeling_bert_bilstm.training.results import (
     FORMAT_VERSION,
     TASK_OF_PROBLEM,
@@ -45,8 +57,20 @@ from modeling_bert_bilstm.training.results import (
     render_summary,
     write_json,
 )
-from modeling_bert_bilstm.training.review_splits import build_label_fields, build_split_options, prepare_split
-from modeling_bert_bilstm.training.run_folder import check_run_folder, check_same_model, resolve_resume
+from modeling_bert_bilstm.training.review_splits import (
+    build_label_fields,
+    build_split_options,
+    get_problem_type,
+    prepare_split,
+)
+from modeling_bert_bilstm.training.run_folder import (
+    check_run_folder,
+    check_same_model,
+    check_trained,
+    explain_failed_writing,
+    resolve_resume,
+    save_model_whole,
+)
 from modeling_bert_bilstm.training.trainer import ReviewTrainer
 from modeling_bert_bilstm.training.training_options import check_precision
 
@@ -84,6 +108,12 @@ def prepare_run(argv: Sequence[str] | None = None) -> Run:
     check_run_folder(run_folder, training_options.resume_from_checkpoint)
     checkpoint = resolve_resume(training_options.resume_from_checkpoint, run_folder)
     source = resolve_model(model_options.model_name_or_path)
+    config, tokenizer = load_config(model_options, source), load_tokenizer(model_options, source)
+    if training_options.do_train:
+        check_metric(training_options.metric_for_best_model, get_problem_type(data_options))
+    else:
+        is_fresh = model_options.ignore_mismatched_sizes
+        check_trained(config, source.name, training_options.resume_from_checkpoint, has_fresh_classifier=is_fresh)
     set_seed(training_options.seed)
 
     # 2. Reviews, split and checked for leaks.
@@ -91,12 +121,12 @@ def prepare_run(argv: Sequence[str] | None = None) -> Run:
         splits, report = load_splits(**build_split_options(data_options, model_options))
 
     # 3. Word pieces: whole reviews, unless a longest review was asked for.
-    tokenizer = load_tokenizer(model_options, source)
     with training_options.main_process_first(desc="tokenizing"):
         splits = {name: prepare_split(rows, name, tokenizer, data_options) for name, rows in splits.items()}
 
     # 4. The model, which of its weights learn, and how.
-    model = load_model(model_options, source, **build_label_fields(data_options, report))
+    label_fields = build_label_fields(data_options, report, training_options.class_weights)
+    model = load_model(model_options, source, config, **label_fields)
     check_vocabulary(model, tokenizer)
     freeze_encoder(model, model_options.freeze_encoder_layers, model_options.freeze_embeddings)
     if checkpoint is not None:
@@ -119,8 +149,6 @@ def carry_out(run: Run) -> Path:
     temperature = calibrate(model, logits, run.splits) if training_options.do_train else 1.0
 
     # 7. The run folder: model, tokenizer and code; results; predictions.
-    if training_options.do_train:
-        trainer.save_model()
     history = build_history(trainer.state.log_history)
     results = {
         "format_version": FORMAT_VERSION,
@@ -137,12 +165,18 @@ def carry_out(run: Run) -> Path:
         "evaluate_seconds": trainer.evaluate_seconds,
         "environment": describe_environment(),
     }
+    with explain_failed_writing(run_folder):
+        if training_options.do_train:
+            save_model_whole(trainer, run_folder)
+        if trainer.is_world_process_zero():
+            for name in set(logits) & set(training_options.predict_splits if training_options.do_predict else ()):
+                probabilities = compute_probabilities(logits[name], model.config.problem_type, temperature)
+                write_predictions(run_folder / "predictions" / f"{name}.parquet", run.splits[name], probabilities)
+            write_json(run_folder / "results.json", results)  # last: a run that has them is finished
     if trainer.is_world_process_zero():
-        write_json(run_folder / "results.json", results)
-        for name in set(logits) & set(training_options.predict_splits if training_options.do_predict else ()):
-            probabilities = compute_probabilities(logits[name], model.config.problem_type, temperature)
-            write_predictions(run_folder / "predictions" / f"{name}.parquet", run.splits[name], probabilities)
         print(render_summary(results, run_folder))
+    if training_options.do_train and training_options.push_to_hub:
+        trainer.push_to_hub()
     return run_folder
 
 
@@ -208,4 +242,5 @@ def list_reported_splits(training: ReviewTrainingArguments, splits: dict[str, Da
 if __name__ == "__main__":
     with end_on_mistake("train.py"):
         prepared = prepare_run()
-    carry_out(prepared)
+    with end_on_mistake("train.py", (WritingError,)):
+        carry_out(prepared)

@@ -1,7 +1,7 @@
 """Render what the documents quote, from results alone: `python -m reports.render`.
 
-A quoted part stands between `<!-- name: begin -->` and `<!-- name: end -->`; tests/test_readme.py compares it with what
-this file renders. `reports/quickstart.json` is the results.json of a quickstart run, copied here when it shall be quoted.
+A quoted part stands between `<!-- name: begin -->` and `<!-- name: end -->`; tests/test_readme.py compares it with
+what this file renders. `reports/quickstart.json` is the results.json of a quickstart run, copied here to be quoted.
 """
 
 import json

@@ -1,18 +1,24 @@
 """train.py from flags to run folder, on a tiny encoder and invented reviews."""
 
 import csv
+import errno
 import json
 import re
+from pathlib import Path
 
 import datasets
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 import train
+from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
 from modeling_bert_bilstm.training.batching import cut_review
+from modeling_bert_bilstm.training.mistakes import WritingError
 from tests.conftest import build_reviews
 
 
@@ -140,6 +146,53 @@ def test_a_finished_run_can_be_resumed_for_more_epochs(files, encoder_folder, tm
         start(encoder_folder, tmp_path, *files, "--resume_from_checkpoint", "last", "--lstm_hidden_size", "6")
 
 
+@pytest.mark.parametrize("where", ["model", "predictions", "results"])
+def test_a_full_disk_at_the_end_costs_no_training(where, files, encoder_folder, tmp_path, monkeypatch):
+    """No file is cut short; with room again, the run goes on from its last checkpoint and trains nothing."""
+    run_folder, seen = tmp_path / "run", []
+
+    def fill_disk(path):
+        path = Path(path)
+        if path.name != {"model": "model.part", "predictions": "test.parquet.part"}.get(where, "results.json.part"):
+            return
+        path = path / "model.safetensors" if path.is_dir() else path
+        path.write_bytes(b"cut short")
+        seen.append(path)
+        raise SafetensorError("I/O error") if where == "model" else OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        save, table = BertBiLSTMForSequenceClassification.save_pretrained, pyarrow.parquet.write_table
+        text = Path.write_text
+        patch.setattr(
+            BertBiLSTMForSequenceClassification,
+            "save_pretrained",
+            lambda self, path, **kwargs: save(self, path, **kwargs) or fill_disk(path),
+        )
+        patch.setattr(pyarrow.parquet, "write_table", lambda rows, path: table(rows, path) or fill_disk(path))
+        patch.setattr(
+            Path, "write_text", lambda self, *args, **kwargs: text(self, *args, **kwargs) and fill_disk(self)
+        )
+        with pytest.raises(WritingError, match=f"could not all be written to '{run_folder}'; those that") as caught:
+            start(encoder_folder, tmp_path, *files)
+    (checkpoint,) = run_folder.glob("checkpoint-*")
+    assert f"`--resume_from_checkpoint last` then goes on from '{checkpoint}'" in str(caught.value)
+    assert seen
+    assert not list(run_folder.rglob("*.part"))
+    assert not (run_folder / "results.json").exists()
+    assert (run_folder / "model.safetensors").exists() == (where != "model")
+    start(encoder_folder, tmp_path, *files, "--resume_from_checkpoint", "last")
+    assert [row["epoch"] for row in read_results(run_folder)["history"]] == [1]
+    assert {path.name for path in (run_folder / "predictions").iterdir()} == {"validation.parquet", "test.parquet"}
+    AutoModelForSequenceClassification.from_pretrained(run_folder)
+
+
+@pytest.mark.parametrize("flags", [["--no_do_eval"], ["--eval_strategy", "no"]])
+def test_train_and_test_are_recorded_without_validation(flags, files, encoder_folder, tmp_path):
+    history = read_results(start(encoder_folder, tmp_path, *files, *flags))["history"]
+    recorded = {f"{split}_{name}" for split in ("train", "test") for name in ("loss", "accuracy")}
+    assert [set(row) for row in history] == [{"epoch", "seconds"} | recorded]
+
+
 def test_options_reach_the_run(files, encoder_folder, tmp_path):
     folder = start(
         encoder_folder, tmp_path, *files, "--freeze_encoder_layers", "all", "--class_weights", "balanced",
@@ -237,13 +290,3 @@ def test_reviews_of_one_class(encoder_folder, tmp_path):
     path = write_csv(tmp_path / "a.csv", [(f"good film {i}", "positive") for i in range(9)])
     with pytest.raises(ValueError, match=re.escape("must have at least two of the labels ['negative', 'positive']")):
         start(encoder_folder, tmp_path, "--train_file", path)
-
-
-def test_training_needs_train_reviews(files, encoder_folder, tmp_path):
-    with pytest.raises(ValueError, match=re.escape("Training needs `--dataset_name` or `--train_file`")):
-        start(encoder_folder, tmp_path, *files[4:])
-
-
-def test_an_encoder_that_does_not_exist(files, tmp_path):
-    with pytest.raises(FileNotFoundError, match="The model folder '.*tiny-brt' does not exist."):
-        start(tmp_path / "tiny-brt", tmp_path, *files)

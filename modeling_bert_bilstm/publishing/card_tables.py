@@ -43,8 +43,10 @@ def render_value(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def render_labels(labels: Sequence[str], polarity: Sequence[float]) -> str:
-    """Return the table of labels with their polarity."""
+def render_labels(labels: Sequence[str], polarity: Sequence[float] | None) -> str:
+    """Return the table of labels, with their polarity where they have one."""
+    if polarity is None:
+        return render_table(["label", "name"], [[str(i), name] for i, name in enumerate(labels)])
     return render_table(
         ["label", "name", "polarity"],
         [[str(i), name, f"{value:g}"] for i, (name, value) in enumerate(zip(labels, polarity, strict=True))],

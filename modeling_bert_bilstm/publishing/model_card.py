@@ -48,7 +48,7 @@ _FIELD = re.compile(r"{{\s*(\w+)\s*}}")
 def has_overall_polarity(config: Mapping) -> bool:
     """Say whether a model tells overall polarity: it must give one of 2 to 5 labels to each review."""
     is_single_label = config.get("problem_type") in (None, "single_label_classification")
-    return is_single_label and 2 <= len(config["label_polarity"]) <= 5
+    return is_single_label and 2 <= len(config.get("label_polarity") or ()) <= 5
 
 
 def render_usage(repo_id: str, revision: str = "main", *, with_polarity: bool = True) -> str:

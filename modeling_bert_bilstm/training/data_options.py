@@ -1,6 +1,9 @@
 """Which reviews to train on: their options. Each is a flag of train.py, and a key of a recipe."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..data import PACKAGE_PREFIX
 
 
 TRUNCATION_STRATEGIES = ("head", "head_tail")
@@ -16,6 +19,9 @@ class DataArguments:
     )
     dataset_config_name: str | None = field(
         default=None, metadata={"help": "Configuration of the data set on the Hub, where it has several."}
+    )
+    dataset_revision: str | None = field(
+        default=None, metadata={"help": "Branch, tag or commit of the data set on the Hub. Default: its main branch."}
     )
     train_file: str | None = field(
         default=None, metadata={"help": "Reviews to train on (csv, tsv, jsonl, parquet), in place of `dataset_name`."}
@@ -61,6 +67,13 @@ class DataArguments:
     )
     label_names: list[str] | None = field(
         default=None, metadata={"help": "Classes of an own label set, in place of `num_labels`, in their order."}
+    )
+    label_polarity: list[float] | None = field(
+        default=None,
+        metadata={
+            "help": "Polarity in [-1, 1] of each class, in their order; 0 is neutral. Overall polarity needs it. "
+            "Default: even steps for our classes, none for those of `label_names`."
+        },
     )
     do_regression: bool = field(
         default=False, metadata={"help": "Learn the label as a number instead of a class, with a squared error."}
@@ -138,7 +151,35 @@ class DataArguments:
             raise ValueError("`--do_regression` and `--multi_label` exclude each other. Drop one of them.")
         if self.pad_to_max_length and self.max_review_length is None:
             raise ValueError("`--pad_to_max_length` needs `--max_review_length`, which is not set.")
+        self._check_revision()
+        self._check_polarity()
         self._check_review_lengths()
+
+    def _check_revision(self) -> None:
+        name = self.dataset_name
+        is_local = name is None or name.startswith(PACKAGE_PREFIX) or Path(name).expanduser().exists()
+        if self.dataset_revision is not None and is_local:
+            raise ValueError(
+                f"`--dataset_revision` ({self.dataset_revision!r}) names a version of a data set on the Hub, but "
+                f"`--dataset_name` is {name!r}. Drop it."
+            )
+
+    def _check_polarity(self) -> None:
+        values = self.label_polarity
+        if values is None:
+            return
+        if self.do_regression or self.multi_label:
+            raise ValueError(
+                "`--label_polarity` needs one label a review. Drop it, or `--do_regression` and `--multi_label`."
+            )
+        num_labels = self.num_labels if self.label_names is None else len(self.label_names)
+        if len(values) != num_labels:
+            names = "" if self.label_names is None else f" {self.label_names}"
+            raise ValueError(
+                f"`--label_polarity` must have one value for each of the {num_labels} classes{names}, got {values}."
+            )
+        if not all(-1 <= value <= 1 for value in values):
+            raise ValueError(f"`--label_polarity` must hold values in [-1, 1], got {values}.")
 
     def _check_review_lengths(self) -> None:
         longest, longest_in_training = self.max_review_length, self.max_train_review_length

@@ -63,7 +63,7 @@ class EpochRecord:
 
 
 class EpochRecorder(TrainerCallback):
-    """Logs the record of each epoch as `train_loss`, `train_accuracy` and `epoch_seconds`."""
+    """Logs the record of each epoch as `train_loss`, `train_accuracy` and `epoch_seconds`, then that of the test."""
 
     def __init__(self, trainer: Trainer):
         self.trainer = trainer
@@ -94,6 +94,7 @@ class EpochRecorder(TrainerCallback):
         if self.trainer.model.config.problem_type != "regression":
             logs["train_accuracy"] = counts["right"] / counts["reviews"]
         self.trainer.log(logs)
+        self.trainer.record_test()
 
 
 def build_history(log_history: list[dict[str, float]]) -> list[dict[str, float]]:

@@ -1,22 +1,18 @@
 """From the name of an encoder or of a trained model to a model that is ready to train."""
 
 import difflib
-import logging
 from pathlib import Path
 from typing import NamedTuple
 
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from ..configuration_bert_bilstm import BertBiLSTMConfig
-from ..data import resolve_package
+from ..data import PACKAGE_PREFIX, resolve_package
 from ..modeling_bert_bilstm import BertBiLSTMForSequenceClassification
 from .batching import prepare_tokenizer
 from .model_options import ModelArguments
 
 
-logger = logging.getLogger(__name__)
-
-PACKAGE_PREFIX = "package:"
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 
 # What architectures call the dropout of their states, and of their attention.
@@ -87,14 +83,18 @@ def load_tokenizer(arguments: ModelArguments, source: ModelSource) -> PreTrained
 
     Raises:
         FileNotFoundError: There is none.
+        ValueError: There is one, but it cannot be loaded as asked.
     """
     place = resolve_model(arguments.tokenizer_name) if arguments.tokenizer_name else source
     try:
         tokenizer = AutoTokenizer.from_pretrained(place.location, **_build_hub_options(arguments))
     except (OSError, ValueError) as error:
-        raise FileNotFoundError(
-            f"No tokenizer was found with {place.name!r}: {error} Name one with `--tokenizer_name`."
-        ) from error
+        _refuse_remote_code(place, error)
+        if isinstance(error, OSError) or "backend tokenizer" in str(error):  # it found no file to build one from
+            raise FileNotFoundError(
+                f"No tokenizer was found with {place.name!r}: {error} Name one with `--tokenizer_name`."
+            ) from error
+        raise ValueError(f"The tokenizer of {place.name!r} cannot be loaded: {error}") from error
     if len(tokenizer) <= len(tokenizer.all_special_ids):  # what transformers makes of a folder without its files
         raise FileNotFoundError(
             f"No tokenizer was found with {place.name!r}: its vocabulary is missing. Name one with `--tokenizer_name`."
@@ -102,29 +102,53 @@ def load_tokenizer(arguments: ModelArguments, source: ModelSource) -> PreTrained
     return prepare_tokenizer(tokenizer)
 
 
-def load_model(arguments: ModelArguments, source: ModelSource, **label_fields) -> PreTrainedModel:
+def load_config(arguments: ModelArguments, source: ModelSource) -> PretrainedConfig:
+    """Return the configuration of an encoder or of a trained model; reading it is the test that there is one.
+
+    Raises:
+        FileNotFoundError: There is no such encoder.
+        ValueError: It brings code along that may not be run.
+    """
+    place = resolve_model(arguments.config_name) if arguments.config_name else source
+    try:
+        config = AutoConfig.from_pretrained(place.location, **_build_hub_options(arguments))
+    except (OSError, ValueError) as error:
+        _refuse_remote_code(place, error)
+        if isinstance(error, ValueError):
+            raise
+        flag = "--config_name" if arguments.config_name else "--model_name_or_path"
+        raise FileNotFoundError(
+            f"The encoder {place.name!r} is neither a folder here nor a model on the Hub within reach: {error} "
+            f"Check `{flag}`; without a network, name a folder or package:all-MiniLM-L6-v2."
+        ) from error
+    if type(config).__module__.startswith("transformers_modules."):
+        raise ValueError(f"The encoder {place.name!r} needs code of its own, which a saved model lacks. Name another.")
+    return config
+
+
+def _refuse_remote_code(place: ModelSource, error: Exception) -> None:
+    if "trust_remote_code" in str(error):
+        raise ValueError(
+            f"{place.name!r} brings code of its own along, which is not run unasked. Read it, then allow it with "
+            "`--trust_remote_code`."
+        ) from error
+
+
+def load_model(
+    arguments: ModelArguments, source: ModelSource, config: PretrainedConfig, **label_fields
+) -> PreTrainedModel:
     """Return a model: a fresh head on a pretrained encoder, or a trained model to continue.
 
     Args:
         arguments: Options of the model.
         source: Where it is read from.
+        config: Its configuration, of `load_config`.
         **label_fields: Fields of the configuration that say what is learnt: `num_labels`, `id2label`, `label2id`,
             `label_polarity`, `label_prior`, `problem_type`.
 
     Raises:
-        FileNotFoundError: There is no such encoder.
         ValueError: A trained model has other labels or another head than asked for.
     """
-    try:
-        config = AutoConfig.from_pretrained(
-            resolve_model(arguments.config_name).location if arguments.config_name else source.location,
-            **_build_hub_options(arguments),
-        )
-    except OSError as error:
-        raise FileNotFoundError(
-            f"The encoder {source.name!r} is neither a folder here nor a model on the Hub within reach: {error} "
-            "Check `--model_name_or_path`; without a network, name a folder or package:all-MiniLM-L6-v2."
-        ) from error
     if config.model_type == BertBiLSTMConfig.model_type:
         return _continue_model(arguments, source, config, label_fields)
     adapt_encoder(config, arguments)
@@ -198,6 +222,8 @@ def _continue_model(
     adapt_encoder(config.encoder_config, arguments)
     if names != trained:
         config.label_polarity = config.label_prior = None
+    elif label_fields.get("label_polarity") is None:
+        label_fields = {**label_fields, "label_polarity": config.label_polarity}
     fields = {**config.to_dict(), **given, **label_fields, "encoder_config": config.encoder_config}
     return BertBiLSTMForSequenceClassification.from_pretrained(
         source.location,

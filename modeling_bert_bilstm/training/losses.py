@@ -7,9 +7,19 @@ from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 
-def compute_label_prior(counts: Sequence[int]) -> list[float]:
-    """Return the share of each class from its reviews, above 0 also for one without any (Laplace's add-one rule)."""
-    return [(count + 1) / (sum(counts) + len(counts)) for count in counts]
+def compute_label_prior(counts: Sequence[int], class_weights: Sequence[float] | None = None) -> list[float]:
+    """Return the share of each class that training teaches, above 0 also for one without any (Laplace's add-one rule).
+
+    Args:
+        counts: Train reviews of each class.
+        class_weights: Weight of each class in the loss: a class that weighs twice as much is learnt as if it had
+            twice the reviews.
+    """
+    weighed = list(counts)
+    if class_weights is not None:
+        weighed = [count * weight for count, weight in zip(counts, class_weights, strict=True)]
+        weighed = [count * sum(counts) / sum(weighed) for count in weighed]
+    return [(count + 1) / (sum(counts) + len(counts)) for count in weighed]
 
 
 def compute_class_weights(class_weights: Sequence[str], counts: Sequence[int]) -> list[float]:
@@ -21,7 +31,8 @@ def compute_class_weights(class_weights: Sequence[str], counts: Sequence[int]) -
         counts: Train reviews of each class.
 
     Raises:
-        ValueError: There are more or fewer weights than classes, or a class to be balanced has no review.
+        ValueError: There are more or fewer weights than classes, all that have reviews weigh nothing, or a class to
+            be balanced has no review.
     """
     if list(class_weights) == ["balanced"]:
         if min(counts) == 0:
@@ -34,7 +45,13 @@ def compute_class_weights(class_weights: Sequence[str], counts: Sequence[int]) -
         raise ValueError(
             f"`--class_weights` must have one number for each of the {len(counts)} classes, got {len(class_weights)}."
         )
-    return [float(weight) for weight in class_weights]
+    weights = [float(weight) for weight in class_weights]
+    if not any(count * weight for count, weight in zip(counts, weights, strict=True)):
+        raise ValueError(
+            f"`--class_weights` gives no train review a weight above 0: {weights} for {list(counts)} reviews. "
+            "Raise one."
+        )
+    return weights
 
 
 class ClassWeightedLoss:

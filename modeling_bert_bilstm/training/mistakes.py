@@ -1,4 +1,4 @@
-"""A user's mistake ends a script with one line that says what to do; all else keeps its traceback."""
+"""A user's mistake, or a full disk, ends a script with one line that says what to do; all else keeps its traceback."""
 
 import os
 import sys
@@ -14,8 +14,12 @@ MISTAKES = (ValueError, TypeError, OSError, ImportError)
 _SECONDS_FOR_THE_FIRST_PROCESS = 10
 
 
+class WritingError(OSError):
+    """What a run has computed could not be written; the message says what is whole and how to go on."""
+
+
 @contextmanager
-def end_on_mistake(script: str) -> Iterator[None]:
+def end_on_mistake(script: str, kinds: tuple[type[Exception], ...] = MISTAKES) -> Iterator[None]:
     """End the script with one line and exit status 1 where bad input is found inside.
 
     `python -X dev` shows the traceback instead. Of several processes the first speaks; another one does so too if
@@ -23,10 +27,11 @@ def end_on_mistake(script: str) -> Iterator[None]:
 
     Args:
         script: Name that the line begins with.
+        kinds: The exceptions that end it so.
     """
     try:
         yield
-    except MISTAKES as error:
+    except kinds as error:
         if sys.flags.dev_mode:
             raise
         if os.environ.get("RANK", "0") != "0":

@@ -30,7 +30,11 @@ class ModelArguments:
         default=None, metadata={"help": "Access token for a private repository. Default: the one of `hf auth login`."}
     )
     trust_remote_code: bool = field(
-        default=False, metadata={"help": "Run the code that an encoder on the Hub brings along. Read it first."}
+        default=False,
+        metadata={
+            "help": "Run the code that a tokenizer on the Hub brings along; read it first. The encoder must be an "
+            "architecture of transformers itself: one with its own code is not supported."
+        },
     )
     ignore_mismatched_sizes: bool = field(
         default=False,

@@ -1,5 +1,6 @@
 """From logits to what a run reports: probabilities, accuracy, the file of a split's predictions."""
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from datasets import Dataset
 
 from ..evaluation.metrics import compute_metrics, compute_multi_label_metrics, compute_regression_metrics
+from .run_folder import write_whole
 
 
 def compute_probabilities(logits: np.ndarray, problem_type: str, temperature: float = 1.0) -> np.ndarray:
@@ -38,6 +40,27 @@ def measure(labels: np.ndarray, probabilities: np.ndarray, problem_type: str) ->
     if problem_type == "multi_label_classification":
         return compute_multi_label_metrics(labels, probabilities)
     return compute_metrics(labels, probabilities)
+
+
+def check_metric(name: str | None, problem_type: str) -> None:
+    """Make sure that validation measures what the best model is chosen by.
+
+    Args:
+        name: As in `--metric_for_best_model`, with or without `eval_`; None where nothing is chosen.
+        problem_type: As in the model's configuration.
+
+    Raises:
+        ValueError: There is no such metric; the message names the nearest.
+    """
+    two = np.arange(2.0) if problem_type == "regression" else np.eye(2)  # two right answers: only names are wanted
+    labels = np.arange(2) if problem_type == "single_label_classification" else two
+    known = sorted(key for key, value in measure(labels, two, problem_type).items() if isinstance(value, float))
+    wanted = (name or known[0]).removeprefix("eval_")
+    if wanted in known:
+        return
+    near = [key for key in known if key.startswith(wanted)] or difflib.get_close_matches(wanted, known, cutoff=0.5)
+    hint = f"The nearest is `{near[0]}`." if near else f"It has {', '.join(f'`{key}`' for key in known)}."
+    raise ValueError(f"`--metric_for_best_model` names no metric of {problem_type}: {name!r}. {hint}")
 
 
 def measure_splits(
@@ -76,4 +99,5 @@ def write_predictions(path: Path, reviews: Dataset, probabilities: np.ndarray) -
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = np.asarray(probabilities, dtype=np.float32).reshape(len(reviews), -1)
     table = pyarrow.table({"id": reviews["id"][:], "label": reviews["labels"][:], "probabilities": list(rows)})
-    pyarrow.parquet.write_table(table, path)
+    with write_whole(path) as draft:
+        pyarrow.parquet.write_table(table, draft)

@@ -1,16 +1,17 @@
 """What a run writes about itself: results.json, from which every number that a person sees is rendered."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 
 from transformers import PreTrainedModel
 
+from ..data import PACKAGE_PREFIX
 from .data_options import DataArguments
-from .loading import PACKAGE_PREFIX, ModelSource
+from .loading import ModelSource
 from .model_options import ModelArguments
+from .run_folder import write_whole
 from .training_options import ReviewTrainingArguments
 
 
@@ -31,7 +32,7 @@ _CONFIG_FIELDS = (
     "window_length",
     "window_overlap",
 )
-_REPORTED_KINDS = (str, bool, int, float, list, dict)
+_REPORTED_KINDS = (str, bool, int, float, list, dict, type(None))
 # Secrets, places on this machine, and what says nothing about the result.
 _UNREPORTED = {
     "cache_dir",
@@ -121,9 +122,8 @@ def describe_data(arguments: DataArguments, report: Mapping[str, Mapping]) -> di
 
 def write_json(path: Path, content: Mapping) -> None:
     """Write a JSON file whole or not at all."""
-    draft = path.with_name(f"{path.name}.part")
-    draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(draft, path)
+    with write_whole(path) as draft:
+        draft.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def render_summary(results: Mapping, folder: Path) -> str:
@@ -141,8 +141,18 @@ def render_summary(results: Mapping, folder: Path) -> str:
         values = (results["metrics"][split].get(name) for split in splits)
         lines.append(f"{name:30}" + "".join(_render_number(value) for value in values))
     lines.append(f"training {results['train_seconds']:.1f} s, evaluation {results['evaluate_seconds']:.1f} s")
+    lines.append(_render_data(results["data"]))
     lines.append(f"run folder: {folder}")
     return "\n".join(lines)
+
+
+def _render_data(data: Mapping) -> str:
+    """Return how many reviews each split has, and how many of its source were dropped, and why."""
+    shown = []
+    for split, counts in data["splits"].items():
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in data["dropped"].get(split, {}).items())
+        shown.append(f"{split} {counts['num_reviews']:,}" + (f" (dropped: {reasons})" if reasons else ""))
+    return f"reviews: {', '.join(shown)}"
 
 
 def _render_number(value: float | int | None) -> str:

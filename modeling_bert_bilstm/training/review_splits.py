@@ -1,12 +1,14 @@
 """From options to reviews: where each split is read from, what its labels are called, how much of a review is read."""
 
+from collections.abc import Sequence
+
 from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from ..data import ReviewSource
+from ..data import ReviewSource, get_label_polarity
 from .batching import tokenize_reviews
 from .data_options import DataArguments
-from .losses import compute_label_prior
+from .losses import compute_class_weights, compute_label_prior
 from .model_options import ModelArguments
 
 
@@ -43,7 +45,9 @@ def build_split_options(data: DataArguments, model: ModelArguments) -> dict:
         if file is not None:
             sources[name] = ReviewSource(file, **shared)
         elif data.dataset_name is not None and split is not None:
-            sources[name] = ReviewSource(data.dataset_name, data.dataset_config_name, split, **shared)
+            sources[name] = ReviewSource(
+                data.dataset_name, data.dataset_config_name, split, data.dataset_revision, **shared
+            )
     task = "regression" if data.do_regression else "multi_label" if data.multi_label else "single_label"
     passed_on = ("num_labels", "label_names", "validation_size", "test_size", "test_groups", "split_by_group")
     passed_on += ("max_train_samples", "max_eval_samples", "max_predict_samples")
@@ -55,8 +59,23 @@ def build_split_options(data: DataArguments, model: ModelArguments) -> dict:
     }
 
 
-def build_label_fields(data: DataArguments, report: dict[str, dict]) -> dict:
-    """Return what the configuration says of the labels: names, order, and their shares among the train reviews."""
+def get_problem_type(data: DataArguments) -> str:
+    """Return what is learnt, as the model's configuration calls it."""
+    if data.do_regression:
+        return "regression"
+    return "multi_label_classification" if data.multi_label else "single_label_classification"
+
+
+def build_label_fields(
+    data: DataArguments, report: dict[str, dict], class_weights: Sequence[str] | None = None
+) -> dict:
+    """Return what the configuration says of the labels: names, order, polarity, and the shares that training teaches.
+
+    Args:
+        data: Options of the data.
+        report: The report of `load_splits`.
+        class_weights: As in `--class_weights`.
+    """
     counts = next(iter(report.values()))["label_counts"]
     if data.do_regression:
         return {"problem_type": "regression", "id2label": {0: "value"}, "label2id": {"value": 0}}
@@ -64,10 +83,15 @@ def build_label_fields(data: DataArguments, report: dict[str, dict]) -> dict:
     fields = {
         "id2label": dict(enumerate(names)),
         "label2id": {name: i for i, name in enumerate(names)},
-        "problem_type": "multi_label_classification" if data.multi_label else "single_label_classification",
+        "problem_type": get_problem_type(data),
     }
-    if not data.multi_label and "train" in report:
-        fields["label_prior"] = compute_label_prior(list(counts.values()))
+    if data.multi_label:
+        return fields
+    fields["label_polarity"] = data.label_polarity or get_label_polarity(names)
+    if "train" in report:
+        counts = list(counts.values())
+        weights = compute_class_weights(class_weights, counts) if class_weights else None
+        fields["label_prior"] = compute_label_prior(counts, weights)
     return fields
 
 

@@ -16,8 +16,10 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from .batching import LongestFirstSampler, ReviewCollator, ReviewSampler, compute_lengths, compute_longest_first
 from .epoch_record import EpochRecorder
+from .mistakes import WritingError
 from .optimizer import build_parameter_groups
 from .predictions import compute_probabilities, count_right, measure
+from .run_folder import find_missing
 from .training_options import ReviewTrainingArguments
 
 
@@ -31,7 +33,8 @@ class ReviewTrainer(Trainer):
     """Train on reviews that `tokenize_reviews` has prepared.
 
     Every epoch logs the loss and accuracy of its own training batches and its seconds, then loss and metrics of the
-    validation split (`eval_...`) and of the test split (`test_...`, which decides nothing).
+    test split (`test_...`, which decides nothing). Loss and metrics of the validation split (`eval_...`) come when
+    `eval_strategy` says.
 
     Args:
         model: The model; its `config.problem_type` says what is learnt.
@@ -148,17 +151,21 @@ class ReviewTrainer(Trainer):
         ignore_keys: list[str] | None = None,
         metric_key_prefix: str = "eval",
     ) -> dict[str, float]:
-        """Return loss and metrics of the validation split, and of the test split where each epoch records it."""
+        """Return loss and metrics of the validation split."""
         if eval_dataset is not None:
             return super().evaluate(eval_dataset, ignore_keys, metric_key_prefix)
         with self._recorder.record.pause():
             metrics = self._measure("validation", metric_key_prefix)
             self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
-            if self.args.evaluate_test_each_epoch and "test" in self.splits:
-                metrics |= self._measure("test", "test")
-                self.control = self.callback_handler.on_predict(self.args, self.state, self.control, metrics)
         self.log(dict(metrics))
         return metrics
+
+    def record_test(self) -> None:
+        """Log loss and metrics of the test split, where there is one and each epoch is to record it."""
+        if self.args.evaluate_test_each_epoch and "test" in self.splits:
+            metrics = self._measure("test", "test")
+            self.control = self.callback_handler.on_predict(self.args, self.state, self.control, metrics)
+            self.log(metrics)
 
     def _measure(self, split: str, prefix: str) -> dict[str, float]:
         problem_type = self.model.config.problem_type
@@ -207,8 +214,13 @@ class ReviewTrainer(Trainer):
                 (folder / EPOCH_PROGRESS_NAME).write_text(json.dumps(progress), encoding="utf-8")
             super()._save_checkpoint(model, trial)
         except Exception as error:  # each library has its own for a full disk
+            if not find_missing(folder):
+                raise WritingError(
+                    f"The checkpoint '{folder}' is whole, but what follows its writing failed: {error}. See whether "
+                    f"older ones in '{folder.parent}' can be removed; then go on with `--resume_from_checkpoint last`."
+                ) from error
             shutil.rmtree(folder, ignore_errors=True)
-            raise OSError(
+            raise WritingError(
                 f"The checkpoint '{folder}' could not be written and was removed; those before it are whole. {error}. "
                 "If the disk is full, make room; then go on with `--resume_from_checkpoint last`."
             ) from error

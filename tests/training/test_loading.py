@@ -6,7 +6,13 @@ import shutil
 
 import pytest
 
-from modeling_bert_bilstm.training.loading import check_vocabulary, load_model, load_tokenizer, resolve_model
+from modeling_bert_bilstm.training.loading import (
+    check_vocabulary,
+    load_config,
+    load_model,
+    load_tokenizer,
+    resolve_model,
+)
 from modeling_bert_bilstm.training.model_options import ModelArguments
 
 
@@ -16,7 +22,8 @@ SMALL = {"window_length": 16, "window_overlap": 4, "lstm_hidden_size": 5}
 
 def load(reference, label_fields=None, **options):
     arguments = ModelArguments(model_name_or_path=str(reference), **options)
-    return load_model(arguments, resolve_model(str(reference)), **(label_fields or LABELS))
+    source = resolve_model(str(reference))
+    return load_model(arguments, source, load_config(arguments, source), **(label_fields or LABELS))
 
 
 def test_a_head_on_an_encoder(encoder_folder):
@@ -63,11 +70,44 @@ def test_a_trained_model_keeps_its_shape(model_folder):
 def test_other_labels_need_a_fresh_classifier(model_folder):
     names = ["negative", "neutral", "positive"]
     fields = {"id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+    fields["label_polarity"] = (-1.0, 0.0, 1.0)
     with pytest.raises(ValueError, match=re.escape(f"The labels of the data are {names}, but the trained model")):
         load(model_folder, fields)
     model = load(model_folder, fields, ignore_mismatched_sizes=True)
     assert model.classifier.out_features == 3
     assert model.config.label_polarity == [-1.0, 0.0, 1.0]
+
+
+def test_a_continued_model_keeps_the_polarity_of_its_labels(tiny_model, tmp_path):
+    tiny_model.config.label_polarity = [-0.5, 0.25]
+    tiny_model.save_pretrained(tmp_path)
+    assert load(tmp_path, {**LABELS, "label_polarity": None}).config.label_polarity == [-0.5, 0.25]
+    assert load(tmp_path, {**LABELS, "label_polarity": (-1.0, 0.5)}).config.label_polarity == [-1.0, 0.5]
+
+
+def test_code_of_others_is_not_run_unasked(encoder_folder, tmp_path):
+    """Neither for the encoder nor for the tokenizer is it told as a missing one."""
+    folder = tmp_path / "guest"
+    shutil.copytree(encoder_folder, folder)
+    for name, entry in (("tokenizer_config.json", "AutoTokenizer"), ("config.json", "AutoConfig")):
+        content = json.loads((folder / name).read_text(encoding="utf-8"))
+        content.pop("model_type", None)
+        content["tokenizer_class"] = "GuestTokenizer"
+        content["auto_map"] = {entry: ["guest.Guest", None] if entry == "AutoTokenizer" else "guest.Guest"}
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    source = resolve_model(str(folder))
+    for load_one in (load_config, load_tokenizer):
+        with pytest.raises(ValueError, match=r"^'guest' brings code of its own along.* with `--trust_remote_code`.$"):
+            load_one(ModelArguments(), source)
+
+
+def test_a_tokenizer_that_cannot_be_loaded_is_not_told_as_missing(encoder_folder, monkeypatch):
+    def fail(*args, **kwargs):
+        raise ValueError("Its vocabulary has a gap.")
+
+    monkeypatch.setattr("modeling_bert_bilstm.training.loading.AutoTokenizer.from_pretrained", fail)
+    with pytest.raises(ValueError, match="The tokenizer of 'tiny-bert' cannot be loaded: Its vocabulary has a gap."):
+        load_tokenizer(ModelArguments(), resolve_model(str(encoder_folder)))
 
 
 def test_the_tokenizer_comes_ready(encoder_folder):

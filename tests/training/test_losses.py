@@ -20,6 +20,32 @@ def test_the_prior_is_the_share_of_each_class_and_never_zero():
     assert sum(compute_label_prior([3, 5, 11])) == pytest.approx(1)
 
 
+def test_the_prior_is_the_one_that_a_weighted_loss_teaches():
+    counts = [90, 10]
+    balanced = compute_class_weights(["balanced"], counts)
+    assert compute_label_prior(counts, balanced) == pytest.approx([0.5, 0.5])
+    for scale in (1e-4, 1, 1e4):  # weights say how much more a class counts than another, no more
+        assert compute_label_prior(counts, [scale, 3 * scale]) == pytest.approx([91 / 122, 31 / 122], abs=0.005)
+    assert min(compute_label_prior(counts, [1.0, 0.0])) > 0
+
+
+def test_weights_leave_something_to_learn():
+    with pytest.raises(ValueError, match=re.escape("`--class_weights` gives no train review a weight above 0")):
+        compute_class_weights(["0", "0", "1"], [3, 4, 0])
+
+
+def test_the_best_constant_answer_of_a_weighted_loss_is_the_prior():
+    """Gradient descent on constant logits ends at the prior."""
+    counts, weights = [60, 30, 10], [1.0, 4.0, 0.5]
+    labels = torch.tensor([0] * 60 + [1] * 30 + [2] * 10)
+    logits = torch.zeros(3, requires_grad=True)
+    for _ in range(400):
+        loss = ClassWeightedLoss(weights)(SequenceClassifierOutput(logits=logits.expand(100, 3)), labels)
+        (gradient,) = torch.autograd.grad(loss, logits)
+        logits = (logits - gradient).detach().requires_grad_()
+    assert compute_label_prior(counts, weights) == pytest.approx(logits.softmax(0).tolist(), abs=0.015)
+
+
 def test_balanced_weights_make_every_class_weigh_the_same():
     counts = [30, 10, 5]
     weights = compute_class_weights(["balanced"], counts)

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from modeling_bert_bilstm.training.arguments import build_parser
-from modeling_bert_bilstm.training.mistakes import end_on_mistake
+from modeling_bert_bilstm.training.mistakes import WritingError, end_on_mistake
 from tests.conftest import REPOSITORY, build_reviews
 
 
@@ -45,6 +45,13 @@ def test_a_mistake_ends_with_one_line(error):
 def test_an_error_without_a_message_has_its_name():
     with pytest.raises(SystemExit, match="train.py: NotADirectoryError"), end_on_mistake("train.py"):
         raise NotADirectoryError
+
+
+def test_in_training_only_a_failed_write_is_said_in_one_line():
+    with pytest.raises(SystemExit, match="train.py: The disk is full."), end_on_mistake("train.py", (WritingError,)):
+        raise WritingError("The disk is full.")
+    with pytest.raises(OSError, match="a defect"), end_on_mistake("train.py", (WritingError,)):
+        raise OSError("a defect")
 
 
 @pytest.mark.parametrize("error", [KeyError("a"), RuntimeError("a"), KeyboardInterrupt()])
@@ -87,8 +94,9 @@ def test_two_processes_say_it_once_and_end(encoder_folder, tmp_path):
     assert done.stderr.count("train.py: The data needs the columns") == 1
 
 
-def test_an_error_in_training_keeps_its_traceback(encoder_folder, tmp_path):
-    """Run as a script with a trainer that fails: only what comes before training is the user's mistake."""
+@pytest.mark.parametrize("kind", ["ValueError", "WritingError"])
+def test_an_error_in_training_keeps_its_traceback(kind, encoder_folder, tmp_path):
+    """Run as a script with a trainer that fails: then only a full disk is not a defect."""
     rows = zip(*build_reviews(12), strict=True)
     text = "\n".join(["text,label", *(f'"{review}",{label}' for review, label in rows)])
     (tmp_path / "a.csv").write_text(text, encoding="utf-8")
@@ -103,13 +111,14 @@ def test_an_error_in_training_keeps_its_traceback(encoder_folder, tmp_path):
     ]
     probe = (
         "import runpy, sys\nfrom modeling_bert_bilstm.training import trainer\n"
-        "def fail(*args, **kwargs): raise ValueError('not the user')\n"
+        "from modeling_bert_bilstm.training.mistakes import WritingError\n"
+        f"def fail(*args, **kwargs): raise {kind}('not the user')\n"
         f"trainer.ReviewTrainer.train = fail\nrunpy.run_path({SCRIPT!r}, run_name='__main__')"
     )
     done = run_script("-c", probe, *flags, "--output_dir", tmp_path / "run", HF_DATASETS_CACHE=str(tmp_path))
     assert done.returncode == 1
-    assert "Traceback" in done.stderr
-    assert done.stderr.splitlines()[-1] == "ValueError: not the user"
+    assert ("Traceback" in done.stderr) == (kind == "ValueError")
+    assert done.stderr.splitlines()[-1] == f"{'train.py' if kind == 'WritingError' else kind}: not the user"
 
 
 def test_help_lists_every_option_with_its_help():

@@ -149,6 +149,10 @@ def test_the_summary_can_be_read(tmp_path):
         "name": "quickstart",
         "model": {"encoder": "all-MiniLM-L6-v2", "num_parameters": 23_000_000},
         "metrics": {"validation": {"accuracy": 0.5}, "test": {"accuracy": 0.91, "confusion_matrix": [[1]], "n": 2000}},
+        "data": {
+            "splits": {"train": {"num_reviews": 22_450}, "test": {"num_reviews": 2_000}},
+            "dropped": {"train": {"empty": 2, "leaked": 1_048}, "test": {"empty": 7}},
+        },
         "train_seconds": 12.3,
         "evaluate_seconds": 4.5,
     }
@@ -156,4 +160,5 @@ def test_the_summary_can_be_read(tmp_path):
     assert lines[1] == "quickstart: all-MiniLM-L6-v2, 23,000,000 weights"
     assert lines[3].split() == ["accuracy", "0.5000", "0.9100"]
     assert lines[4].split() == ["n", "-", "2,000"]
+    assert lines[-2] == "reviews: train 22,450 (dropped: 2 empty, 1,048 leaked), test 2,000 (dropped: 7 empty)"
     assert lines[-1] == f"run folder: {tmp_path}"

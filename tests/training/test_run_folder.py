@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
+from modeling_bert_bilstm.training.mistakes import WritingError
 from modeling_bert_bilstm.training.run_folder import (
     check_run_folder,
     check_same_model,
@@ -75,6 +76,46 @@ def test_another_run_is_not_written_over(run_folder, tmp_path):
         check_run_folder(tmp_path / "notes.txt", None)
 
 
+def test_what_cannot_be_gone_on_with_is_not_written_over(run_folder):
+    """`last` finds nothing in a finished run without checkpoints: it would start from the beginning."""
+    for checkpoint in run_folder.iterdir():
+        shutil.rmtree(checkpoint)
+    (run_folder / "results.json").touch()
+    message = f"The folder '{run_folder}' holds a run without a complete checkpoint to go on from: results.json."
+    with pytest.raises(FileExistsError, match=re.escape(message)) as caught:
+        check_run_folder(run_folder, "last")
+    assert "`--output_dir`" in str(caught.value)
+    assert f"`--model_name_or_path {run_folder}`" in str(caught.value)
+
+
+def test_a_checkpoint_from_elsewhere_needs_a_folder_of_its_own(run_folder, tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    other.mkdir()
+    checkpoint = run_folder / "checkpoint-2"
+    check_run_folder(other, str(checkpoint))
+    (other / "results.json").touch()
+    message = f"The folder '{other}' holds another run than the checkpoint '{checkpoint}': results.json."
+    with pytest.raises(FileExistsError, match=re.escape(message)):
+        check_run_folder(other, str(checkpoint))
+    (run_folder / "results.json").touch()
+    monkeypatch.chdir(tmp_path)
+    check_run_folder(run_folder, "run/checkpoint-2")  # the same folder, named otherwise
+
+
+def test_a_start_from_the_beginning_is_said(run_folder, tmp_path, caplog):
+    check_run_folder(run_folder, "last")
+    check_run_folder(tmp_path / "new", None)
+    assert not caplog.records
+    check_run_folder(tmp_path / "new", "last")
+    assert f"'{tmp_path / 'new'}' has no checkpoint yet: training starts from the beginning." in caplog.text
+    for name in ("checkpoint-2", "checkpoint-10"):
+        (run_folder / name / "trainer_state.json").unlink()
+    caplog.clear()
+    check_run_folder(run_folder, "last")  # killed during its first save: nothing is lost
+    assert "has only incomplete checkpoints (checkpoint-2, checkpoint-10): training starts" in caplog.text
+    assert caplog.records[0].levelname == "WARNING"
+
+
 def test_a_checkpoint_of_another_model_is_refused(model_folder, tiny_model):
     check_same_model(tiny_model.config, model_folder)
     tiny_model.config.lstm_num_layers = 2
@@ -103,12 +144,28 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(where, build_split, build_tr
         monkeypatch.setattr(type(trainer.state), "save_to_json", fail)
     folder = tmp_path / "run"
     message = f"The checkpoint '{folder / 'checkpoint-4'}' could not be written and was removed"
-    with pytest.raises(OSError, match=re.escape(message)) as caught:
+    with pytest.raises(WritingError, match=re.escape(message)) as caught:
         trainer.train()
     assert "`--resume_from_checkpoint last`" in str(caught.value)
     assert not (folder / "checkpoint-4").exists()
     assert find_last_checkpoint(folder) == folder / "checkpoint-2"
     BertBiLSTMForSequenceClassification.from_pretrained(folder / "checkpoint-2")
+
+
+def test_a_checkpoint_that_is_whole_stays_where_an_older_one_cannot_be_removed(
+    build_split, build_trainer, monkeypatch, tmp_path
+):
+    def fail(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    trainer = build_trainer({"train": build_split(32)}, save_strategy="steps", save_steps=2)
+    monkeypatch.setattr("transformers.trainer.rotate_checkpoints", fail)
+    folder = tmp_path / "run" / "checkpoint-2"
+    message = f"The checkpoint '{folder}' is whole, but what follows its writing failed: [Errno 13] Permission denied."
+    with pytest.raises(WritingError, match=re.escape(message)) as caught:
+        trainer.train()
+    assert "`--resume_from_checkpoint last`" in str(caught.value)
+    assert find_last_checkpoint(folder.parent) == folder
 
 
 def test_an_older_state_does_not_vouch_for_a_new_checkpoint(build_split, build_trainer, monkeypatch, tmp_path):

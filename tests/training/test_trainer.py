@@ -76,6 +76,27 @@ def test_every_epoch_is_recorded(build_split, build_trainer):
     assert 0 < trainer.evaluate_seconds < 60
 
 
+@pytest.mark.parametrize("validation", ["none", "off", "steps"])
+def test_every_epoch_is_recorded_whenever_validation_is(validation, build_split, build_trainer):
+    """Train and test loss and accuracy of each epoch do not wait for a validation."""
+    splits = {name: build_split(size, seed=size) for name, size in {"train": 24, "validation": 7, "test": 9}.items()}
+    options = {"off": {"eval_strategy": "no"}, "steps": {"eval_strategy": "steps", "eval_steps": 4}}.get(
+        validation, {}
+    )
+    if validation == "none":
+        del splits["validation"]
+    trainer = build_trainer(splits, num_train_epochs=2, **options)
+    trainer.train()
+    history = build_history(trainer.state.log_history)
+    assert [row["epoch"] for row in history] == [1, 2]
+    for row in history:
+        assert {"train_loss", "train_accuracy", "test_loss", "test_accuracy"} <= set(row)
+    assert ("validation_loss" in history[1]) == (validation == "steps")
+    logits = torch.from_numpy(trainer.compute_logits("test"))
+    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(splits["test"]["labels"][:])).item()
+    assert history[-1]["test_loss"] == pytest.approx(loss, abs=1e-6)
+
+
 def test_the_record_is_of_the_epochs_own_batches(build_split, build_trainer):
     """With a learning rate of 0 the running loss and accuracy are those of the train split under the first weights."""
     splits = {"train": build_split(21)}
@@ -136,7 +157,7 @@ def test_no_split_is_read_twice_under_the_same_weights(build_split, build_traine
     )
     trainer.train()
     logits = {split: trainer.compute_logits(split) for split in ("validation", "test", "train")}
-    assert passes == ["validation", "test", "train"]
+    assert passes == ["test", "validation", "train"]
     assert [len(logits[split]) for split in logits] == [5, 6, 16]
 
 
