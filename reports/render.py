@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.length import render_table
+from benchmarks import corpora, length
 from modeling_bert_bilstm.training.results import render_summary
 
 
@@ -23,12 +23,18 @@ def render_quickstart() -> str:
 
 def render_length() -> str:
     """Render the table of cost by length."""
-    return render_table(json.loads((ROOT / "benchmarks" / "results" / "length.json").read_text(encoding="utf-8")))
+    return length.render_table(json.loads(length.RESULT.read_text(encoding="utf-8")))
+
+
+def render_corpora() -> str:
+    """Render the table of what the readers keep and drop."""
+    return corpora.render_table(json.loads(corpora.RESULT.read_text(encoding="utf-8")))
 
 
 QUOTES: dict[str, tuple[str, Callable[[], str]]] = {
     "quickstart": ("README.md", render_quickstart),
     "length": ("docs/architecture.md", render_length),
+    "corpora": ("docs/data.md", render_corpora),
 }
 
 

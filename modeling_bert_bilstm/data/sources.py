@@ -40,7 +40,7 @@ class ReviewSource:
         cache_dir: Folder for downloads. Default: the one of `datasets`.
     """
 
-    path: str
+    path: str | Path
     config_name: str | None = None
     split: str | None = None
     revision: str | None = None
@@ -57,6 +57,7 @@ class ReviewSource:
     cache_dir: str | None = None
 
     def __post_init__(self):
+        object.__setattr__(self, "path", str(self.path))
         if self.labels_from not in ("label", "rating"):
             raise ValueError(f"`labels_from` must be 'label' or 'rating', got {self.labels_from!r}.")
         if self.labels_from == "rating" and self.rating_column is None:

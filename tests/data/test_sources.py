@@ -210,3 +210,10 @@ def test_a_data_set_that_is_not_there_names_the_nearest_folder(monkeypatch, tmp_
     message = r"`film` is neither a file or folder here nor a data set on the Hub.*Nearest in `.`: \['films'\]. Check"
     with pytest.raises(FileNotFoundError, match=message):
         load_reviews(ReviewSource("film"))
+
+
+def test_a_path_may_be_a_path(tmp_path):
+    file = tmp_path / "films.csv"
+    file.write_text("text,label\nfine,1\ndull,0\n", encoding="utf-8")
+    assert ReviewSource(file) == ReviewSource(str(file))
+    assert load_reviews(ReviewSource(file))["label"][:] == [1, 0]
