@@ -241,6 +241,8 @@ class BertBiLSTMForSequenceClassification(BertBiLSTMPreTrainedModel):
         self.num_labels = config.num_labels
         encoder_config = config.encoder_config
         self.encoder = AutoModel.from_config(encoder_config, **_build_pooler_options(encoder_config.model_type))
+        # DistilBERT and ModernBERT take no segments.
+        self.encoder_inputs = frozenset(inspect.signature(self.encoder.forward).parameters)
         state_size = encoder_config.hidden_size
         self.encoder_dropout = nn.Dropout(config.encoder_dropout)
         self.lstm = None
@@ -325,7 +327,7 @@ class BertBiLSTMForSequenceClassification(BertBiLSTMPreTrainedModel):
         """
         order = order_real_first(mask)  # (B, T)
         rows = torch.arange(len(mask), device=mask.device)[:, None]  # (B, 1)
-        known = inspect.signature(self.encoder.forward).parameters  # DistilBERT and ModernBERT take no segments
+        known = self.encoder_inputs
         inputs = {name: x[rows, order] for name, x in inputs.items() if x is not None and name in known}
         inputs["attention_mask"] = mask.gather(1, order).long()  # (B, T)
 

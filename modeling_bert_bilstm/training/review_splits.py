@@ -10,16 +10,12 @@ from .batching import tokenize_reviews
 from .data_options import DataArguments
 from .losses import compute_class_weights, compute_label_prior
 from .model_options import ModelArguments
+from .results import TASK_OF_PROBLEM
 
 
 def build_split_options(data: DataArguments, model: ModelArguments) -> dict:
     """Return what `load_splits` is to read: each split from its file, or from a split of the data set."""
-    if (
-        data.dataset_name is None
-        and data.train_file is None
-        and data.validation_file is None
-        and data.test_file is None
-    ):
+    if all(name is None for name in (data.dataset_name, data.train_file, data.validation_file, data.test_file)):
         raise ValueError(
             "There are no reviews to read: none of `--dataset_name`, `--train_file`, `--validation_file` and "
             "`--test_file` is set."
@@ -48,13 +44,12 @@ def build_split_options(data: DataArguments, model: ModelArguments) -> dict:
             sources[name] = ReviewSource(
                 data.dataset_name, data.dataset_config_name, split, data.dataset_revision, **shared
             )
-    task = "regression" if data.do_regression else "multi_label" if data.multi_label else "single_label"
     passed_on = ("num_labels", "label_names", "validation_size", "test_size", "test_groups", "split_by_group")
     passed_on += ("max_train_samples", "max_eval_samples", "max_predict_samples")
     return {
         **{name: sources.get(name) for name in ("train", "validation", "test")},
         **{name: getattr(data, name) for name in passed_on},
-        "task": task,
+        "task": TASK_OF_PROBLEM[get_problem_type(data)],
         "seed": data.split_seed,
     }
 
@@ -78,7 +73,7 @@ def build_label_fields(
     """
     counts = next(iter(report.values()))["label_counts"]
     if data.do_regression:
-        return {"problem_type": "regression", "id2label": {0: "value"}, "label2id": {"value": 0}}
+        return {"problem_type": get_problem_type(data), "id2label": {0: "value"}, "label2id": {"value": 0}}
     names = list(counts)
     fields = {
         "id2label": dict(enumerate(names)),

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _NEEDED_TO_RESUME = ("config.json", "optimizer.pt", "scheduler.pt", "trainer_state.json")
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
-_RESULT_FILES = ("results.json", "model.safetensors", "model.safetensors.index.json")
+_RESULT_FILES = ("results.json", *_WEIGHTS)
 
 # What a checkpoint and the run that goes on from it must agree on; the rest of the weights would be left untrained.
 _FIELDS_TO_KEEP = ("lstm_hidden_size", "lstm_num_layers", "pooling", "id2label", "problem_type")
