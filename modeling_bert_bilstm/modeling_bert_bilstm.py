@@ -4,7 +4,8 @@ What is special here:
 - nothing is cut: a review longer than the encoder's window is read in several, whose states are stitched back into one
   sequence, and the BiLSTM carries the thread from one window to the next; cost grows linearly with length;
 - a review that fits one window gives exactly what the plain encoder gives;
-- the score of a review never depends on its padding or on its batch mates.
+- the score of a review never depends on its padding or on its batch mates;
+- padding is hardly computed: the reviews of a batch are read in groups of like length.
 
 Inside, real word pieces stand first in their row and padding last, whatever side the tokenizer pads on.
 
@@ -35,6 +36,10 @@ SHIPPED_FILES = (
     "pipeline_aggregate_polarity.py",
     "polarity.py",
 )
+
+# What one more run of the model costs, in word pieces: with less padding than that, reviews are read together.
+GROUP_COST_CPU = 256
+GROUP_COST_GPU = 8192
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -98,28 +103,54 @@ def plan_windows(lengths: torch.Tensor, num_positions: int, window_length: int, 
     counts = torch.where(lengths > window_length, ceil_divide(body - overlap, fresh), 1)  # (B, 1) windows of a review
     strides = ceil_divide(body - overlap, counts).clamp(min=1)  # (B, 1) word pieces between the starts of two windows
 
-    index = torch.arange(int(counts.max()), device=lengths.device)[None]  # (1, K)
+    # Ends of ranges stay tensors, so that an exporter records them instead of the numbers of its example.
+    index = torch.arange(counts.max(), device=lengths.device)[None]  # (1, K)
     starts = index * strides  # (B, K)
     sizes = torch.minimum((body - starts).clamp(max=strides + overlap) + 2, lengths)  # (B, K) frame included
     sizes = sizes.masked_fill(index >= counts, 0)  # (B, K)
 
     rows, columns = sizes.nonzero(as_tuple=True)  # (W,), (W,) only windows that hold something are computed
     sizes_kept, starts_kept = sizes[rows, columns][:, None], starts[rows, columns][:, None]  # (W, 1)
-    slots = torch.arange(int(sizes.max()), device=lengths.device)[None]  # (1, L)
+    slots = torch.arange(sizes.max(), device=lengths.device)[None]  # (1, L)
     positions = torch.where(slots < sizes_kept - 1, starts_kept + slots, lengths[rows] - 1)  # (W, L) [SEP] at the end
-    positions[:, 0] = 0  # [CLS] at the start
+    positions = positions.masked_fill(slots == 0, 0)  # [CLS] at the start
 
     places = torch.arange(num_positions, device=lengths.device)[None]  # (1, T)
     owners = ((places - 1 - overlap // 2) // strides).clamp(min=0).minimum(counts - 1)  # (B, T)
-    ranks = (sizes > 0).flatten().cumsum(0).view_as(sizes) - 1  # (B, K) the number of a window among the W
+    ranks = (sizes > 0).long().flatten().cumsum(0).view_as(sizes) - 1  # (B, K) the number of a window among the W
     sources = ranks.gather(1, owners) * slots.shape[1] + places - owners * strides  # (B, T)
     sources = sources.masked_fill(places >= lengths, 0)  # (B, T) padding may point anywhere
     return Windows(rows, positions, (slots < sizes_kept).long(), sources)
 
 
-def ceil_divide(numerator: torch.Tensor, denominator: torch.Tensor | int) -> torch.Tensor:
-    """Divide whole numbers and round up."""
-    return -(-numerator // denominator)
+def plan_groups(lengths: list[int], window_length: int, overlap: int, group_cost: int) -> list[list[int]]:
+    """Put reviews of like length together, so that hardly any padding is computed: B lengths -> rows of each group.
+
+    From the longest review on, a group takes reviews with as many windows until its padding costs more than a group.
+
+    Args:
+        lengths: Real word pieces of each review.
+        window_length: Longest window in word pieces, frame included.
+        overlap: Word pieces that two neighbouring windows share.
+        group_cost: What one more run of the model costs, in word pieces.
+    """
+    groups: list[list[int]] = []
+    padding, group_windows = 0, 0
+    for row in sorted(range(len(lengths)), key=lambda row: -lengths[row]):
+        num_windows = 1
+        if lengths[row] > window_length:
+            num_windows = ceil_divide(lengths[row] - 2 - overlap, window_length - 2 - overlap)
+        padding += lengths[groups[-1][0]] - lengths[row] if groups else 0
+        if not groups or padding > group_cost or num_windows != group_windows:
+            groups.append([])
+            padding, group_windows = 0, num_windows
+        groups[-1].append(row)
+    return groups
+
+
+def ceil_divide(numerator: torch.Tensor | int, denominator: torch.Tensor | int) -> torch.Tensor | int:
+    """Divide whole numbers and round up, also where `//` rounds to zero, as it does in ONNX."""
+    return (numerator + denominator - 1) // denominator
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -176,7 +207,7 @@ def _computes_in_float16_on_cpu(states: torch.Tensor) -> bool:
 
 def pool_last(states: torch.Tensor, lengths: torch.Tensor, is_bidirectional: bool) -> torch.Tensor:
     """Last state of each direction: (B, T, S), (B,) -> (B, S); the backward one ends at the first word piece."""
-    last = states[torch.arange(len(states), device=states.device), (lengths - 1).clamp(min=0)]  # (B, S)
+    last = states[torch.arange(states.shape[0], device=states.device), (lengths - 1).clamp(min=0)]  # (B, S)
     if not is_bidirectional:
         return last
     half = states.shape[-1] // 2
@@ -292,14 +323,12 @@ class BertBiLSTMForSequenceClassification(BertBiLSTMPreTrainedModel):
         inputs = {"input_ids": input_ids, "token_type_ids": token_type_ids, "inputs_embeds": inputs_embeds}
         mask = build_mask(attention_mask, input_ids if inputs_embeds is None else inputs_embeds)  # (B, T)
         lengths = mask.sum(dim=1)  # (B,)
-        states, attentions = self.encode(inputs, mask, output_attentions)  # (B, T, D)
-        hidden_states = [states]
-        states = self.encoder_dropout(states)
-        if self.lstm is not None:
-            states = self.lstm(states, lengths)  # (B, T, 2H)
-            hidden_states.append(states)
-        pooled = self.pool(states, lengths)  # (B, P)
-        logits = self.classifier(self.classifier_dropout(pooled))  # (B, C)
+        inputs = self.put_real_first(inputs, mask)  # (B, T, ...)
+        hidden_states, attentions = None, None
+        if output_attentions or output_hidden_states or not self._is_cheaper_in_groups(lengths):
+            logits, hidden_states, attentions = self.classify(inputs, lengths, output_attentions)  # (B, C)
+        else:
+            logits = self.classify_in_groups(inputs, lengths)  # (B, C)
 
         loss = None
         if labels is not None:
@@ -307,37 +336,77 @@ class BertBiLSTMForSequenceClassification(BertBiLSTMPreTrainedModel):
         output = SequenceClassifierOutput(
             loss=loss,
             logits=logits,
-            hidden_states=tuple(hidden_states) if output_hidden_states else None,
+            hidden_states=hidden_states if output_hidden_states else None,
             attentions=attentions,
         )
         return output if return_dict is not False else output.to_tuple()
 
+    def put_real_first(self, inputs: dict[str, torch.Tensor | None], mask: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Reorder what the encoder knows of `inputs`, real word pieces first: (B, T, ...), (B, T) -> (B, T, ...)."""
+        order = order_real_first(mask)  # (B, T)
+        rows = torch.arange(mask.shape[0], device=mask.device)[:, None]  # (B, 1)
+        return {name: x[rows, order] for name, x in inputs.items() if x is not None and name in self.encoder_inputs}
+
+    def _is_cheaper_in_groups(self, lengths: torch.Tensor) -> bool:
+        """Whether to look at the lengths: a GPU would have to wait for them, which only pays without training."""
+        if len(lengths) == 1 or torch.jit.is_tracing() or torch.compiler.is_compiling():
+            return False
+        return lengths.device.type == "cpu" or not self.training
+
+    def classify_in_groups(self, inputs: dict[str, torch.Tensor], lengths: torch.Tensor) -> torch.Tensor:
+        """Classify reviews of like length together: (B, T, ...), (B,) -> (B, C)."""
+        group_cost = GROUP_COST_CPU if lengths.device.type == "cpu" else GROUP_COST_GPU
+        sizes = lengths.tolist()
+        groups = plan_groups(sizes, self.config.window_length, self.config.window_overlap, group_cost)
+        logits = []
+        for rows in groups:
+            longest = max(1, sizes[rows[0]])  # word pieces
+            chosen = torch.tensor(rows, device=lengths.device)  # (G,) of B
+            group = {name: x[chosen, :longest] for name, x in inputs.items()}  # (G, T', ...)
+            logits.append(self.classify(group, lengths[chosen])[0])  # (G, C)
+        places = torch.tensor([row for rows in groups for row in rows], device=lengths.device).argsort()  # (B,)
+        return torch.cat(logits)[places]
+
+    def classify(
+        self, inputs: dict[str, torch.Tensor], lengths: torch.Tensor, output_attentions: bool | None = None
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...], tuple[torch.Tensor, ...] | None]:
+        """Return logits, states of encoder and BiLSTM, attentions: (B, T, ...), (B,) -> (B, C), (B, T, S) each, ..."""
+        states, attentions = self.encode(inputs, lengths, output_attentions)  # (B, T, D)
+        hidden_states = (states,)
+        states = self.encoder_dropout(states)
+        if self.lstm is not None:
+            states = self.lstm(states, lengths)  # (B, T, 2H)
+            hidden_states += (states,)
+        pooled = self.pool(states, lengths)  # (B, P)
+        return self.classifier(self.classifier_dropout(pooled)), hidden_states, attentions
+
     def encode(
-        self, inputs: dict[str, torch.Tensor | None], mask: torch.Tensor, output_attentions: bool | None = None
+        self, inputs: dict[str, torch.Tensor], lengths: torch.Tensor, output_attentions: bool | None = None
     ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...] | None]:
-        """Run the encoder so that each word piece gets one state, real ones first.
+        """Run the encoder so that each word piece gets one state.
 
         Args:
-            inputs: `input_ids` or `inputs_embeds`, and `token_type_ids` if any, of shape `(B, T, ...)`.
-            mask: True for a real word piece, of shape `(B, T)`.
+            inputs: `input_ids` or `inputs_embeds`, and `token_type_ids` if any, of shape `(B, T, ...)`, real word
+                pieces first.
+            lengths: Real word pieces of each review, of shape `(B,)`.
             output_attentions: Also return the encoder's attentions.
 
         Returns:
             States of shape `(B, T, D)`, and attentions of shape `(W, heads, L, L)` a layer or None.
         """
-        order = order_real_first(mask)  # (B, T)
-        rows = torch.arange(len(mask), device=mask.device)[:, None]  # (B, 1)
-        known = self.encoder_inputs
-        inputs = {name: x[rows, order] for name, x in inputs.items() if x is not None and name in known}
-        inputs["attention_mask"] = mask.gather(1, order).long()  # (B, T)
-
+        first = next(iter(inputs.values()))  # (B, T, ...)
+        num_positions, config = first.shape[1], self.config
         windows = None
-        if mask.shape[1] > self.config.window_length:
-            lengths = mask.sum(dim=1)  # (B,)
-            windows = plan_windows(lengths, mask.shape[1], self.config.window_length, self.config.window_overlap)
+        if torch.jit.is_tracing() or num_positions > config.window_length:  # an export must serve any length
+            windows = plan_windows(lengths, num_positions, config.window_length, config.window_overlap)
             inputs = {name: x[windows.rows[:, None], windows.positions] for name, x in inputs.items()}
-            inputs["attention_mask"] = windows.mask  # (W, L)
-        output = self.encoder(**inputs, **({"output_attentions": True} if output_attentions else {}))
+            attention_mask = windows.mask  # (W, L)
+        else:
+            attention_mask = (
+                torch.arange(num_positions, device=first.device)[None] < lengths[:, None]
+            ).long()  # (B, T)
+        options = {"output_attentions": True} if output_attentions else {}
+        output = self.encoder(**inputs, attention_mask=attention_mask, **options)
         states = output.last_hidden_state  # (W, L, D), or (B, T, D) where every review fits one window
         if windows is not None:
             states = states.flatten(0, 1)[windows.sources]  # (B, T, D)
