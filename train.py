@@ -12,16 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 from datasets import Dataset
-from transformers import (
-    EarlyStoppingCallback,
-    IntervalStrategy,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-    set_seed,
-)
+from transformers import EarlyStoppingCallback, IntervalStrategy, PreTrainedModel, PreTrainedTokenizerBase, set_seed
 
 from modeling_bert_bilstm.data import load_splits
-from modeling_bert_bilstm.evaluation.environment import describe_environment
+from modeling_bert_bilstm.hardware import describe_environment
 from modeling_bert_bilstm.training.arguments import (
     DataArguments,
     ModelArguments,
@@ -48,6 +42,7 @@ from modeling_bert_bilstm.training.predictions import (
     measure_splits,
     write_predictions,
 )
+from modeling_bert_bilstm.training.process_setup import set_up_process
 from modeling_bert_bilstm.training.results import (
     FORMAT_VERSION,
     TASK_OF_PROBLEM,
@@ -84,6 +79,7 @@ class Run(NamedTuple):
     report: dict[str, dict]
     trainer: ReviewTrainer
     checkpoint: Path | None
+    process: dict[str, str | int | bool]
 
 
 def main(argv: Sequence[str] | None = None) -> Path:
@@ -101,9 +97,12 @@ def prepare_run(argv: Sequence[str] | None = None) -> Run:
     Raises:
         ValueError, TypeError, OSError, ImportError: It cannot be done; the message says what to change.
     """
-    # 1. What was asked, and whether it can be done, before anything is loaded.
+    # 1. What was asked, whether it can be done, and the settings of the process, before anything is loaded.
     options = model_options, data_options, training_options = parse_arguments(argv)
     check_precision(training_options)
+    process, line = set_up_process(training_options)
+    if training_options.process_index == 0:
+        print(line, flush=True)
     run_folder = Path(training_options.output_dir)
     check_run_folder(run_folder, training_options.resume_from_checkpoint)
     checkpoint = resolve_resume(training_options.resume_from_checkpoint, run_folder)
@@ -132,7 +131,7 @@ def prepare_run(argv: Sequence[str] | None = None) -> Run:
     if checkpoint is not None:
         check_same_model(model.config, checkpoint)
     trainer = build_trainer(model, tokenizer, splits, options, report)
-    return Run(options, source, splits, report, trainer, checkpoint)
+    return Run(options, source, splits, report, trainer, checkpoint, process)
 
 
 def carry_out(run: Run) -> Path:
@@ -163,7 +162,7 @@ def carry_out(run: Run) -> Path:
         "history": history,
         "train_seconds": sum(epoch.get("seconds", 0.0) for epoch in history),
         "evaluate_seconds": trainer.evaluate_seconds,
-        "environment": describe_environment(),
+        "environment": {**describe_environment(), "process": run.process},
     }
     with explain_failed_writing(run_folder):
         if training_options.do_train:

@@ -36,10 +36,8 @@ def main() -> None:
     if (RUN / "results.json").exists():
         print(f"Using the finished run in {RUN.relative_to(ROOT)}; remove that folder to train again.")
     else:
-        # Left alone, accelerate gives a process one thread.
         launch = "accelerate launch --num_processes 1 --num_machines 1 --mixed_precision no --dynamo_backend no"
-        run(*launch.split(), "--num_cpu_threads_per_process", str(os.cpu_count()), "train.py",
-            "recipes/quickstart.yaml", "--output_dir", str(RUN.relative_to(ROOT)),
+        run(*launch.split(), "train.py", "recipes/quickstart.yaml", "--output_dir", str(RUN.relative_to(ROOT)),
             "--resume_from_checkpoint", "last")  # fmt: skip
 
     # 2. Build the publishable folder and load it as a stranger would, as push_to_hub.py does before it uploads.

@@ -29,7 +29,7 @@ def test_config_json_holds_what_a_stranger_needs_and_nothing_local(tmp_path):
     assert list(saved["custom_pipelines"]) == ["aggregate-polarity"]
     assert saved["label_polarity"] == [-1, 1]
     assert saved["label_prior"] == [0.25, 0.75]
-    assert saved["window_length"] == 512
+    assert saved["window_length"] == 256
     assert "/home/someone" not in text
 
 
@@ -68,7 +68,7 @@ def test_labels_may_have_no_polarity_and_keep_none(fields, tmp_path):
 )
 def test_longest_input_of_an_encoder(encoder_config, longest):
     assert compute_max_encoder_length(encoder_config) == longest
-    assert BertBiLSTMConfig(encoder_config=encoder_config).window_length == 512
+    assert BertBiLSTMConfig(encoder_config=encoder_config).window_length == 256
 
 
 def test_problem_type_is_set_from_the_start():

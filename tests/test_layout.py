@@ -17,8 +17,9 @@ MAY_IMPORT = {
     "data": set(),
     "augmentation": set(),
     "evaluation": set(),
-    "training": {"data", "augmentation", "evaluation"},
-    "inference": set(),
+    "hardware": set(),
+    "training": {"data", "augmentation", "evaluation", "hardware"},
+    "inference": {"hardware"},
     "publishing": {"evaluation"},
 }
 OPTIONAL = ["datasets", "evaluate", "accelerate", "nlpaug", "imblearn", "sklearn", "pandas", "matplotlib", "gensim"]

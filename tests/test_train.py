@@ -55,7 +55,8 @@ def run(files, encoder_folder, tmp_path_factory):
     recipe = folder / "tiny.yaml"
     recipe.write_text("num_train_epochs: 9\nlearning_rate: 5e-3\npredict_splits: [train, test]\n", encoding="utf-8")
     argv = [str(recipe), "--model_name_or_path", str(encoder_folder), "--output_dir", str(folder / "run")]
-    return train.main([*argv, *files, *SMALL, *FAST, "--num_train_epochs", "2"])
+    more_steps = ["--num_train_epochs", "2", "--per_device_train_batch_size", "2"]
+    return train.main([*argv, *files, *SMALL, *FAST, *more_steps])
 
 
 def read_results(folder):
@@ -91,7 +92,7 @@ def test_results_tell_all(run, encoder_folder):
     assert {"train_accuracy", "validation_loss", "test_accuracy", "seconds"} <= set(results["history"][0])
     assert results["train_seconds"] == pytest.approx(sum(row["seconds"] for row in results["history"]))
     assert results["calibration"]["temperature"] > 0
-    assert set(results["environment"]) == {"versions", "hardware"}
+    assert set(results["environment"]) == {"versions", "hardware", "process"}
     assert str(encoder_folder.parent) not in json.dumps(results)
 
 

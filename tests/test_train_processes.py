@@ -47,6 +47,7 @@ VARIANTS = {
     "weighted": ["--class_weights", "0.5", "3", *ACCUMULATED],
     "several_labels": ["--multi_label", "--label_column", "topics", *ACCUMULATED],
     "number": ["--do_regression", "--label_column", "stars", *ACCUMULATED],
+    "word_pieces": ["--train_batch_word_pieces", "150"],  # of each process; batches of more and of fewer reviews
 }
 
 
@@ -143,10 +144,10 @@ def launched(encoder_folder, tmp_path_factory):
     processes = []
     for world_size, launch in ((1, []), (2, launcher)):
         batch = ["--per_device_train_batch_size", str(8 // world_size)]
-        runs = [
-            [*options, *batch, *extra, "--output_dir", str(folder / f"{name}{world_size}")]
-            for name, extra in VARIANTS.items()
-        ]
+        runs = []
+        for name, extra in VARIANTS.items():
+            doubled = ACCUMULATED if name == "word_pieces" and world_size == 1 else []
+            runs.append([*options, *batch, *extra, *doubled, "--output_dir", str(folder / f"{name}{world_size}")])
         processes.append(start([*launch, folder / "probe.py", json.dumps(runs)], build_environment(folder)))
     outputs = [finish(process) for process in processes]
     assert [output.count("run folder:") for output in outputs] == [len(VARIANTS)] * 2  # the first process alone speaks

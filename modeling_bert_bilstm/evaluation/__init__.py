@@ -1,1 +1,1 @@
-"""How good a model is: metrics, and where they were measured."""
+"""How good a model is."""

@@ -1,7 +1,7 @@
 """From reviews to batches: word pieces, cached, cut only on request; batches padded no more than they must be."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import datasets
@@ -10,14 +10,12 @@ import pyarrow.compute
 import torch
 from datasets import Dataset
 from datasets.table import InMemoryTable
-from transformers import PreTrainedTokenizerBase
+from torch.utils.data import DataLoader, Sampler
+from transformers import PreTrainedTokenizerBase, TrainingArguments
 
 
 # A review of any length passes: the model reads it in windows.
 UNLIMITED_LENGTH = 1_000_000
-
-# Batches that are drawn together before they are sorted by length; more means less padding and less mixing.
-_BATCHES_SORTED_TOGETHER = 50
 
 
 def prepare_tokenizer(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase:
@@ -149,10 +147,14 @@ class ReviewCollator:
         self.pad_to_length = pad_to_length or 1
         self.pad_to_multiple_of = pad_to_multiple_of
 
+    def compute_padded_lengths(self, lengths: np.ndarray) -> np.ndarray:
+        """Return how long a batch is whose longest review has so many word pieces: (N,) -> (N,)."""
+        lengths = np.maximum(lengths, self.pad_to_length)
+        return lengths + -lengths % self.pad_to_multiple_of
+
     def __call__(self, rows: Sequence[dict]) -> dict[str, torch.Tensor]:
         """Return `input_ids` and `attention_mask` of shape `(B, T)`, and `labels` of shape `(B,)` or `(B, C)`."""
-        length = max(self.pad_to_length, *(len(row["input_ids"]) for row in rows))
-        length += -length % self.pad_to_multiple_of
+        length = int(self.compute_padded_lengths(np.array([len(row["input_ids"]) for row in rows])).max())
         input_ids = torch.full((len(rows), length), self.pad_token_id)
         attention_mask = torch.zeros((len(rows), length), dtype=torch.long)
         for i, row in enumerate(rows):
@@ -168,60 +170,16 @@ class ReviewCollator:
         return batch
 
 
-class ReviewSampler(torch.utils.data.Sampler):
-    """A new order of reviews for each epoch, made of seed and epoch alone, so that a resumed run has the same.
-
-    Args:
-        num_reviews: Number of reviews.
-        seed: Seed of all epochs.
-        lengths: Word pieces of each review; given, reviews of like length share a batch.
-        batch_size: Reviews a batch, for that.
-    """
-
-    def __init__(self, num_reviews: int, seed: int, lengths: np.ndarray | None = None, batch_size: int = 1):
-        self.num_reviews = num_reviews
-        self.seed = seed
-        self.lengths = lengths
-        self.batch_size = batch_size
-        self.epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Say which epoch comes next, counted from 0."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return self.num_reviews
-
-    def __iter__(self) -> Iterator[int]:
-        generator = np.random.default_rng([self.seed, self.epoch])
-        order = generator.permutation(self.num_reviews)
-        if self.lengths is not None:
-            order = self._group_by_length(order, generator)
-        return iter(order.tolist())
-
-    def _group_by_length(self, order: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """Sort stretches of the order by length, then mix their batches; a last, smaller batch stays last."""
-        stretch = self.batch_size * max(1, min(len(order) // (self.batch_size * 4), _BATCHES_SORTED_TOGETHER))
-        pieces = [order[start : start + stretch] for start in range(0, len(order), stretch)]
-        order = np.concatenate([piece[np.argsort(self.lengths[piece], kind="stable")] for piece in pieces])
-        num_full = len(order) // self.batch_size
-        full, rest = np.split(order, [num_full * self.batch_size])
-        return np.concatenate([generator.permutation(full.reshape(num_full, self.batch_size)).ravel(), rest])
-
-
-class LongestFirstSampler(torch.utils.data.Sampler):
-    """The longest review first: batches without padding, and a batch that is too big for the memory comes at once."""
-
-    def __init__(self, lengths: np.ndarray):
-        self.order = compute_longest_first(lengths)
-
-    def __len__(self) -> int:
-        return len(self.order)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.order.tolist())
-
-
-def compute_longest_first(lengths: np.ndarray) -> np.ndarray:
-    """Return the places of the reviews from longest to shortest, ties in their order: (N,) -> (N,)."""
-    return np.argsort(-lengths, kind="stable")
+def build_dataloader(
+    reviews: Dataset, batch_sampler: Sampler, collator: ReviewCollator, arguments: TrainingArguments
+) -> DataLoader:
+    """Return the batches that a batch sampler plans, loaded as the `dataloader_...` options say."""
+    return DataLoader(
+        reviews.select_columns(["input_ids", "labels"]),
+        batch_sampler=batch_sampler,
+        collate_fn=collator,
+        num_workers=arguments.dataloader_num_workers,
+        pin_memory=arguments.dataloader_pin_memory,
+        persistent_workers=arguments.dataloader_persistent_workers,
+        prefetch_factor=arguments.dataloader_prefetch_factor,
+    )

@@ -63,10 +63,11 @@ class ModelArguments:
     )
     window_length: int | None = field(
         default=None,
-        metadata={"help": "Word pieces that the encoder reads at once. Default: its longest input, at most 512."},
+        metadata={"help": "Word pieces that the encoder reads at once. Default: its longest input, at most 256."},
     )
-    window_overlap: int = field(
-        default=64, metadata={"help": "Word pieces that two windows of a long review share, for context."}
+    window_overlap: int | None = field(
+        default=None,
+        metadata={"help": "Word pieces that two windows of a review share, for context. Default: 1/8 of a window."},
     )
     encoder_hidden_dropout: float | None = field(
         default=None,

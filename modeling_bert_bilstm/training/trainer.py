@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from datasets import Dataset
-from torch.utils.data import DataLoader, Sampler
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import EvalLoopOutput
 
-from .batching import LongestFirstSampler, ReviewCollator, ReviewSampler, compute_lengths, compute_longest_first
+from .batching import ReviewCollator
 from .epoch_record import EpochRecorder
 from .mistakes import WritingError
 from .optimizer import build_parameter_groups
+from .ordered_trainer import OrderedTrainer
 from .predictions import compute_probabilities, count_right, measure
 from .run_folder import find_missing
 from .training_options import ReviewTrainingArguments
@@ -29,7 +29,7 @@ EPOCH_PROGRESS_NAME = "epoch_progress.json"
 TRAINER_STATE_NAME = "trainer_state.json"
 
 
-class ReviewTrainer(Trainer):
+class ReviewTrainer(OrderedTrainer):
     """Train on reviews that `tokenize_reviews` has prepared.
 
     Every epoch logs the loss and accuracy of its own training batches and its seconds, then loss and metrics of the
@@ -53,7 +53,6 @@ class ReviewTrainer(Trainer):
         **kwargs,
     ):
         self.splits = dict(splits)
-        self.train_sampler: ReviewSampler | None = None
         self.evaluate_seconds = 0.0
         self._logits: dict[tuple[str, int], np.ndarray] = {}
         self._recorder = EpochRecorder(self)
@@ -66,33 +65,6 @@ class ReviewTrainer(Trainer):
             **{"data_collator": ReviewCollator(tokenizer), **kwargs},
         )
         self.add_callback(self._recorder)
-
-    # -----------------------------------------------------------------------------------------------------------------
-    # Order of reviews
-
-    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler | None:
-        train_dataset = self.train_dataset if train_dataset is None else train_dataset
-        if train_dataset is None or self.args.train_sampling_strategy not in ("random", "group_by_length"):
-            return super()._get_train_sampler(train_dataset)
-        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        lengths = compute_lengths(train_dataset) if self.args.train_sampling_strategy == "group_by_length" else None
-        self.train_sampler = ReviewSampler(len(train_dataset), seed, lengths, self.args.train_batch_size)
-        return self.train_sampler
-
-    def _get_eval_sampler(self, eval_dataset: Dataset) -> Sampler:
-        return LongestFirstSampler(compute_lengths(eval_dataset))
-
-    def evaluation_loop(self, dataloader: DataLoader, *args, **kwargs) -> EvalLoopOutput:
-        """Evaluate from the longest review to the shortest, and return predictions in the order of the reviews."""
-        output = super().evaluation_loop(dataloader, *args, **kwargs)
-        places = np.argsort(compute_longest_first(compute_lengths(dataloader.dataset)))
-        return output._replace(
-            **{
-                name: getattr(output, name)[places]
-                for name in ("predictions", "label_ids")
-                if getattr(output, name) is not None
-            }
-        )
 
     # -----------------------------------------------------------------------------------------------------------------
     # Learning rates, and what a training step counts
@@ -121,11 +93,13 @@ class ReviewTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor | tuple[torch.Tensor, object]:
-        """Return the loss of a batch as Trainer does, and count it into the epoch's record while training."""
+        """Return the loss of a batch, its part of the step while training, and count it into the epoch's record."""
         labels = inputs.get("labels")
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
         if model.training and labels is not None:
             self._count_batch(loss, outputs.logits, labels, num_items_in_batch)
+            if num_items_in_batch is None:
+                loss = loss * self.compute_batch_weight(len(labels))
         return (loss, outputs) if return_outputs else loss
 
     def _count_batch(

@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+from accelerate.utils import broadcast_object_list
 from transformers import TrainingArguments
+
+from ..hardware import is_bfloat16_faster
 
 
 SPLITS = ("train", "validation", "test")
@@ -40,6 +43,13 @@ class ReviewTrainingArguments(TrainingArguments):
         default=50, metadata={"help": "Log each so many steps; below 1, a share of all steps."}
     )
     per_device_train_batch_size: int = field(default=16, metadata={"help": "Reviews a step on each device."})
+    train_batch_word_pieces: int | None = field(
+        default=None,
+        metadata={
+            "help": "Word pieces a step on each device, padding included, in place of `per_device_train_batch_size`: "
+            "a batch has reviews of like length, as many as fit; a review alone may be longer."
+        },
+    )
     per_device_eval_batch_size: int = field(default=32, metadata={"help": "Reviews a batch when evaluating."})
     learning_rate: float = field(
         default=3e-5, metadata={"help": "Peak learning rate of the encoder, and of the head."}
@@ -64,6 +74,21 @@ class ReviewTrainingArguments(TrainingArguments):
     group_by_length: bool = field(
         default=False,
         metadata={"help": "Batches of equally long reviews: less padding. Short for --train_sampling_strategy."},
+    )
+    bf16_if_faster: bool = field(
+        default=False,
+        metadata={
+            "help": "Compute in bfloat16 where this device is measured to be faster in it, in float32 elsewhere; "
+            "`--bf16` does so without measuring."
+        },
+    )
+    num_cpu_threads: int | None = field(
+        default=None,
+        metadata={
+            "help": "Threads of a computation on the CPU. Default: the cores, shared by the processes of this "
+            "machine; an OMP_NUM_THREADS stays, but for the 1 that `accelerate launch` and `torchrun` write unasked. "
+            "On a GPU, threads are left alone."
+        },
     )
     early_stopping_patience: int | None = field(
         default=None,
@@ -103,11 +128,50 @@ class ReviewTrainingArguments(TrainingArguments):
         if self.early_stopping_patience is not None:
             self.load_best_model_at_end = True
             self.restore_callback_states_from_checkpoint = True  # else a resumed run is patient from the start again
-        if (self.bf16 or self.bf16_full_eval) and not torch.accelerator.is_available():
+        if (self.bf16 or self.bf16_full_eval or self.bf16_if_faster) and not torch.accelerator.is_available():
             self.use_cpu = True  # Trainer asks for this before it lets a CPU use bfloat16
         super().__post_init__()
+        self._check_batches()
+        if self.bf16_if_faster:
+            self._choose_precision()
+
+    @property
+    def order_seed(self) -> int:
+        """Seed of the order of the training reviews."""
+        return self.seed if self.data_seed is None else self.data_seed
+
+    def _choose_precision(self) -> None:
+        """Take bfloat16 where it is faster; the first process measures for all, which must not differ."""
+        if self.mixed_precision == "fp16":
+            raise ValueError(
+                "`--bf16_if_faster` and `--fp16`, or `--mixed_precision fp16` of `accelerate launch`, exclude each "
+                "other. Drop one of them: `--bf16_if_faster false` or `--fp16 false`."
+            )
+        if self.mixed_precision == "no":
+            (self.bf16,) = broadcast_object_list([self.process_index == 0 and is_bfloat16_faster(self.device)])
+            self.mixed_precision = "bf16" if self.bf16 else "no"
+
+    def _check_batches(self) -> None:
+        if self.train_batch_word_pieces is None:
+            return
+        if self.train_batch_word_pieces < 1:
+            raise ValueError(f"`--train_batch_word_pieces` must be at least 1, got {self.train_batch_word_pieces!r}.")
+        strategy = str(getattr(self.train_sampling_strategy, "value", self.train_sampling_strategy))
+        for option, is_set in {
+            "`--auto_find_batch_size`": self.auto_find_batch_size,
+            "`--dataloader_drop_last`": self.dataloader_drop_last,
+            f"`--train_sampling_strategy {strategy}`": strategy not in ("random", "group_by_length"),
+            "`split_batches` of `--accelerator_config`": self.accelerator_config.split_batches,
+            "`dispatch_batches` of `--accelerator_config`": self.accelerator_config.dispatch_batches,
+        }.items():
+            if is_set:
+                raise ValueError(
+                    f"`--train_batch_word_pieces` plans the batches itself, but {option} is set. Drop one of them."
+                )
 
     def _check_own_options(self) -> None:
+        if self.num_cpu_threads is not None and self.num_cpu_threads < 1:
+            raise ValueError(f"`--num_cpu_threads` must be at least 1, got {self.num_cpu_threads!r}.")
         if not 0 < self.layerwise_decay <= 1:
             raise ValueError(f"`--layerwise_decay` must be in (0, 1], got {self.layerwise_decay!r}.")
         if self.class_weights is not None and self.class_weights != ["balanced"]:

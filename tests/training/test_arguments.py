@@ -229,6 +229,8 @@ def test_a_polarity_for_each_class(write_recipe):
         (["--learning_rate", "fast"], "invalid float value: 'fast'"),
         (["--freeze_encoder_layers", "-1"], "`--freeze_encoder_layers` must be `all` or a whole number of at least 0"),
         (["--encoder_hidden_dropout", "1"], "`--encoder_hidden_dropout` must be a number in [0, 1), got 1.0."),
+        (["--num_cpu_threads", "0"], "`--num_cpu_threads` must be at least 1, got 0."),
+        (["--train_batch_word_pieces", "0"], "`--train_batch_word_pieces` must be at least 1, got 0."),
         (["--layerwise_decay", "0"], "`--layerwise_decay` must be in (0, 1], got 0.0."),
         (["--class_weights", "1", "x"], "`--class_weights` must be `balanced` or a number of at least 0"),
         (["--label_smoothing_factor", "1"], "`--label_smoothing_factor` must be in [0, 1), got 1.0."),

@@ -4,14 +4,11 @@ import json
 import re
 
 import datasets
-import numpy as np
 import pytest
 import torch
 
 from modeling_bert_bilstm.training.batching import (
-    LongestFirstSampler,
     ReviewCollator,
-    ReviewSampler,
     compute_frame,
     compute_lengths,
     cut_review,
@@ -141,39 +138,3 @@ def test_a_tokenizer_without_padding_is_refused():
     tokenizer.pad_token = None
     with pytest.raises(ValueError, match=re.escape("needs a padding token, but has none. Set its `pad_token`")):
         ReviewCollator(tokenizer)
-
-
-@pytest.mark.parametrize("grouped", [False, True])
-@pytest.mark.parametrize("num_reviews", [1, 7, 64, 203])
-def test_each_epoch_has_every_review_once_in_an_order_of_its_own(grouped, num_reviews):
-    lengths = np.random.default_rng(0).integers(3, 500, num_reviews) if grouped else None
-    sampler = ReviewSampler(num_reviews, seed=5, lengths=lengths, batch_size=4)
-    orders = []
-    for epoch in (0, 1):
-        sampler.set_epoch(epoch)
-        orders.append(list(sampler))
-        assert sorted(orders[-1]) == list(range(num_reviews))
-    again = ReviewSampler(num_reviews, seed=5, lengths=lengths, batch_size=4)
-    again.set_epoch(1)
-    assert list(again) == orders[1]  # whatever was drawn before
-    if num_reviews > 7:
-        assert orders[0] != orders[1]
-        assert list(ReviewSampler(num_reviews, seed=6, lengths=lengths, batch_size=4)) != orders[0]
-
-
-def count_padding(order, lengths, batch_size):
-    batches = [lengths[order[i : i + batch_size]] for i in range(0, len(order), batch_size)]
-    return sum(batch.max() * len(batch) - batch.sum() for batch in batches)
-
-
-def test_grouping_by_length_saves_most_of_the_padding():
-    lengths = np.random.default_rng(0).integers(3, 500, 1003)
-    mixed = ReviewSampler(1003, seed=1)
-    grouped = ReviewSampler(1003, seed=1, lengths=lengths, batch_size=8)
-    assert count_padding(list(grouped), lengths, 8) < 0.1 * count_padding(list(mixed), lengths, 8)
-    means = [lengths[list(grouped)[i : i + 8]].mean() for i in range(0, 1000, 8)]
-    assert 0.2 < np.mean(np.diff(means) > 0) < 0.8  # but batches are not in the order of length
-
-
-def test_evaluation_goes_from_long_to_short():
-    assert list(LongestFirstSampler(np.array([3, 9, 5, 9]))) == [1, 3, 2, 0]

@@ -45,6 +45,7 @@ def test_accelerate_launch_runs_a_recipe(typed, encoder_folder, tmp_path):
         "window_length": 16,
         "window_overlap": 4,
         "num_train_epochs": 1,
+        "num_cpu_threads": 1,
         "report_to": "none",
     }
     (tmp_path / "tiny.yaml").write_text(json.dumps(recipe), encoding="utf-8")

@@ -1,5 +1,6 @@
 """Half precision on a machine without a GPU: bfloat16 is really used, float16 is refused."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 import train
+from modeling_bert_bilstm.training import training_options
 from modeling_bert_bilstm.training.arguments import parse_arguments
 from modeling_bert_bilstm.training.training_options import check_precision
 from tests.conftest import REPOSITORY, build_reviews
@@ -54,7 +56,9 @@ def flags(encoder_folder, tmp_path):
 
 @needs_no_gpu
 @pytest.mark.parametrize(
-    ("launch", "extra"), [("", []), (LAUNCH, ["--head_learning_rate", "1e-3"])], ids=["python", "accelerate"]
+    ("launch", "extra"),
+    [("", []), (LAUNCH, ["--head_learning_rate", "1e-3", "--num_cpu_threads", "1"])],
+    ids=["python", "accelerate"],
 )
 def test_bfloat16_is_really_used(launch, extra, flags, tmp_path):
     (tmp_path / "probe.py").write_text(PROBE, encoding="utf-8")
@@ -70,8 +74,42 @@ def test_bfloat16_is_really_used(launch, extra, flags, tmp_path):
     assert expected in done.stdout
 
 
+@pytest.mark.parametrize("is_faster", [True, False])
+def test_bfloat16_where_it_is_faster(is_faster, flags, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(training_options, "is_bfloat16_faster", lambda device: asked.append(device.type) or is_faster)
+    run = train.prepare_run([*flags, "--use_cpu", "--bf16_if_faster"])
+    assert asked == ["cpu"]
+    assert run.options[2].bf16 is is_faster
+    assert run.trainer.accelerator.mixed_precision == ("bf16" if is_faster else "no")
+    train.carry_out(run)
+    results = json.loads((tmp_path / "run" / "results.json").read_text(encoding="utf-8"))
+    assert results["environment"]["process"]["precision"] == ("bfloat16" if is_faster else "float32")
+    assert results["arguments"]["training"]["bf16_if_faster"] is True
+    assert ("bf16" in results["arguments"]["training"]) == is_faster
+
+
+def test_what_was_chosen_is_not_measured(monkeypatch):
+    monkeypatch.setattr(training_options, "is_bfloat16_faster", lambda device: pytest.fail("it was measured"))
+    assert parse_arguments(["--use_cpu"])[2].mixed_precision == "no"
+    assert parse_arguments(["--use_cpu", "--bf16", "--bf16_if_faster"])[2].mixed_precision == "bf16"
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    assert parse_arguments(["--use_cpu", "--bf16_if_faster"])[2].mixed_precision == "bf16"
+
+
+def test_bfloat16_where_it_is_faster_excludes_float16(monkeypatch):
+    message = (
+        "`--bf16_if_faster` and `--fp16`, or `--mixed_precision fp16` of `accelerate launch`, exclude each other."
+    )
+    for launcher, flags in (("no", ["--fp16"]), ("fp16", [])):
+        monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", launcher)
+        with pytest.raises(ValueError, match=re.escape(message)):
+            parse_arguments(["--use_cpu", "--bf16_if_faster", *flags])
+        assert parse_arguments(["--use_cpu", "--bf16_if_faster", "false", *flags])[2].mixed_precision == "fp16"
+
+
 @needs_no_gpu
-@pytest.mark.parametrize("option", ["bf16", "bf16_full_eval"])
+@pytest.mark.parametrize("option", ["bf16", "bf16_full_eval", "bf16_if_faster"])
 def test_bfloat16_needs_no_further_flag(option):
     assert parse_arguments([f"--{option}"])[2].device.type == "cpu"
 

@@ -204,12 +204,13 @@ def test_lengths_are_grouped_on_request(build_split, build_trainer):
     assert build_trainer({"train": build_split(64)})._get_train_sampler().lengths is None
 
 
-def test_a_resumed_epoch_has_its_own_order(build_split, build_trainer):
+@pytest.mark.parametrize("word_pieces", [None, 90])
+def test_a_resumed_epoch_has_its_own_order(word_pieces, build_split, build_trainer):
     """Also where accelerate has wrapped the sampler too deep for its `set_epoch`: two processes, resumed."""
-    trainer = build_trainer({"train": build_split(8)})
-    sampler = trainer._get_train_sampler()
+    trainer = build_trainer({"train": build_split(8)}, train_batch_word_pieces=word_pieces)
+    trainer.get_train_dataloader()
     trainer.callback_handler.on_epoch_begin(trainer.args, TrainerState(epoch=2.25), trainer.control)
-    assert sampler.epoch == 2
+    assert trainer.train_sampler.epoch == 2
 
 
 def test_bfloat16_on_a_cpu(build_split, build_trainer):
@@ -218,3 +219,12 @@ def test_bfloat16_on_a_cpu(build_split, build_trainer):
     assert trainer.state.global_step == 2
     assert trainer.model.dtype == torch.float32
     assert np.isfinite(trainer.compute_logits("train")).all()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"head_learning_rate": 0.1, "layerwise_decay": 0.5}], ids=["plain", "by_part"]
+)
+def test_the_optimizer_is_the_fused_one(options, build_split, build_trainer):
+    optimizer = build_trainer({"train": build_split(8)}, **options).create_optimizer()
+    assert type(optimizer) is torch.optim.AdamW
+    assert {group["fused"] for group in optimizer.param_groups} == {True}

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 import transformers
 
-from modeling_bert_bilstm.evaluation import environment
+from modeling_bert_bilstm.hardware import environment
 
 
 def test_versions_and_hardware_are_told():

@@ -15,7 +15,11 @@ PACKAGES = (
     "evaluate",
     "huggingface_hub",
     "modeling_bert_bilstm",
+    "nncf",
     "numpy",
+    "onnx",
+    "onnxruntime",
+    "openvino",
     "safetensors",
     "tokenizers",
     "torch",
@@ -33,7 +37,7 @@ def describe_environment() -> dict[str, dict[str, str | int | float | list[str]]
             continue
     hardware = {
         "processor": _read_processor(),
-        "num_cores": _count_cores(),
+        "num_cores": count_cores(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "accelerators": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
     }
@@ -47,8 +51,8 @@ def _read_processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _count_cores() -> int:
-    """Cores that this process may use."""
+def count_cores() -> int:
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
