@@ -1,0 +1,109 @@
+"""Logits by torch, on the device of the model: as it is, or with a compiled encoder.
+
+In bfloat16 the model runs under autocast, whose probabilities stay nearer to those of float32 than a model that is
+bfloat16 throughout. Autocast would cast every weight anew for every batch; the copy scored here holds the matrices in
+bfloat16 already, which gives the same numbers to the last bit.
+
+Shapes: B reviews, T word pieces, W windows, L word pieces a window, D encoder width, C classes.
+"""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import ModelOutput
+
+from ..hardware.rates import is_bfloat16_faster
+
+
+def build(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase | None = None,
+    *,
+    precision: str = "auto",
+    folder: Path | None = None,
+    compiled: bool = False,
+) -> "TorchBackend":
+    """Return a backend that scores where the model stands.
+
+    Args:
+        model: In float32. It is not changed; its weights are shared where they stay in float32.
+        tokenizer: Not needed here.
+        precision: `float32`, `bfloat16`, or `auto`: bfloat16 where it was measured to be faster.
+        folder: Not needed here.
+        compiled: Compile the encoder now, for any number of reviews and any length; takes up to minutes.
+    """
+    if precision == "auto":
+        precision = "bfloat16" if is_bfloat16_faster(model.device) else "float32"
+    backend = TorchBackend(model, precision, is_compiled=compiled)
+    if compiled:
+        backend.warm_up()
+    return backend
+
+
+class TorchBackend:
+    """A copy of a model for scoring, see `build`; made anew when the weights of the model change or move."""
+
+    def __init__(self, model: PreTrainedModel, precision: str, is_compiled: bool = False):
+        self.name = "torch_compiled" if is_compiled else "torch"
+        self.precision = precision
+        self.num_workers = torch.get_num_threads() if model.device.type == "cpu" else 1
+        self.model = share_model(model)
+        if precision == "bfloat16":
+            _hold_matrices_in_bfloat16(self.model)
+        if is_compiled:
+            self.model.encoder = _CompiledEncoder(self.model.encoder)
+
+    def compute_logits(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
+        """Score a padded batch: int64 (B, T), (B, T) -> float32 (B, C)."""
+        device = self.model.device
+        batch = {
+            "input_ids": torch.from_numpy(input_ids).to(device),
+            "attention_mask": torch.from_numpy(attention_mask).to(device),
+        }
+        is_bfloat16 = self.precision == "bfloat16"
+        autocast = torch.autocast(device.type, torch.bfloat16, enabled=is_bfloat16)
+        with torch.inference_mode(), autocast:
+            return self.model(**batch).logits.float().cpu().numpy()
+
+    def warm_up(self) -> None:
+        """Compile: once for reviews of one window, which is also the program for all others, and run it on longer."""
+        window_length = self.model.config.window_length
+        for num_rows, num_columns in ((2, min(48, window_length)), (3, 2 * window_length + 1)):
+            input_ids = np.ones((num_rows, num_columns), dtype=np.int64)
+            self.compute_logits(input_ids, np.ones_like(input_ids))
+
+
+class _CompiledEncoder(nn.Module):
+    """An encoder with one program for all sizes, the weights its constants, packed once for the kernels' needs.
+
+    A size of 1 is a constant to the compiler: a single window would have to wait for a program of its own, and goes
+    through the encoder as it is.
+    """
+
+    def __init__(self, encoder: nn.Module):
+        super().__init__()
+        self.encoder = encoder
+        self.program = torch.compile(encoder, dynamic=True, options={"freezing": True})
+
+    def forward(self, attention_mask: torch.Tensor, **inputs: torch.Tensor) -> ModelOutput:
+        """Word pieces of windows of shape (W, L) -> states of shape (W, L, D)."""
+        encoder = self.encoder if 1 in attention_mask.shape else self.program
+        return encoder(attention_mask=attention_mask, **inputs)
+
+
+def share_model(model: PreTrainedModel) -> PreTrainedModel:
+    """Return a copy in evaluation mode that shares the weights, so that nothing done to it shows in the original."""
+    shared = {id(parameter): parameter for parameter in model.parameters()}
+    return copy.deepcopy(model, shared).eval()
+
+
+def _hold_matrices_in_bfloat16(model: PreTrainedModel) -> None:
+    """Replace the matrices that autocast would cast; embeddings, norms and the LSTM are left to it."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            for name, parameter in layer.named_parameters(recurse=False):
+                setattr(layer, name, nn.Parameter(parameter.detach().bfloat16(), requires_grad=False))
