@@ -14,7 +14,7 @@ from pathlib import Path
 
 from modeling_bert_bilstm.data import ReviewSource, load_reviews, load_splits
 from modeling_bert_bilstm.data.sampling import compute_fingerprint, normalise_text
-from modeling_bert_bilstm.evaluation.environment import describe_environment
+from modeling_bert_bilstm.hardware import describe_environment
 
 
 ROOT = Path(__file__).resolve().parents[1]

