@@ -10,11 +10,8 @@ FLOOR_TESTS := tests/test_configuration.py tests/test_windows.py tests/test_mode
 export HF_HUB_OFFLINE ?= 1
 export HF_DATASETS_OFFLINE ?= 1
 
-# glibc gives the memory of every training step back and faults it in again for the next; with these it keeps it.
-KEEP_MEMORY := MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=100000000000
-
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-floor check format clean
+.PHONY: help quickstart bench test test-floor check format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s ':'
@@ -34,7 +31,17 @@ $(VENV)/.dev: $(VENV)/.base
 	@touch $@
 
 quickstart: $(VENV)/.quickstart  ## Train, evaluate, publish to a folder and use a model on real reviews, in ten minutes
-	$(KEEP_MEMORY) $(BIN)/python examples/quickstart.py
+	$(BIN)/python examples/quickstart.py
+
+$(VENV)/.bench: $(VENV)/.quickstart
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[onnx,openvino,report]"
+	@touch $@
+
+bench: $(VENV)/.bench  ## Measure speed on this CPU against what else a user would run, in ten minutes; write reports/speed.md
+	$(BIN)/python -m benchmarks.scoring
+	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.length
+	$(BIN)/python -m reports.render
 
 test: $(VENV)/.dev  ## Run every test, offline
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile
