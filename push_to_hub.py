@@ -53,7 +53,11 @@ def main(argv: list[str] | None = None) -> PublishedRun:
         # 2. Write the publishable folder.
         hub_folder = Path(arguments.output_dir or Path(temporary) / "hub")
         names = build_hub_folder(
-            arguments.run_folder, hub_folder, repo_id=arguments.repo_id, license_id=arguments.license
+            arguments.run_folder,
+            hub_folder,
+            repo_id=arguments.repo_id,
+            license_id=arguments.license,
+            with_onnx=arguments.with_onnx,
         )
         files = {name: (hub_folder / name).stat().st_size for name in names}
 
@@ -104,6 +108,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--tag", help="tag to set on the commit, for example v1; a tag never moves")
     add("--dry_run", action="store_true", help="build, check and list the files, then stop; needs no token")
     add("--output_dir", metavar="FOLDER", help="where to keep the publishable folder; default: not kept")
+    add("--with_onnx", action="store_true", help="publish ONNX files too, in float32 and in int8, each compared first")
     add("--commit_message", default="Upload BERT+BiLSTM", help="first line of the commit (default: %(default)s)")
     add("--license", default="apache-2.0", help="license of the weights, as the Hub spells it (default: %(default)s)")
     add(
@@ -130,5 +135,5 @@ def render_outcome(outcome: PushOutcome) -> str:
 if __name__ == "__main__":
     try:
         main()
-    except (OSError, PublishingError) as error:
+    except (ImportError, OSError, PublishingError) as error:
         sys.exit(f"push_to_hub.py: {error}")

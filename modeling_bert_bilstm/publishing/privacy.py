@@ -8,6 +8,7 @@ from pathlib import Path
 from huggingface_hub import get_token
 from safetensors import SafetensorError, safe_open
 
+from ..inference.optional import import_optional
 from .errors import PublishingError
 
 
@@ -19,6 +20,7 @@ _ROOTS = "|".join(
 _LOCAL_PATH = re.compile(
     rf"(?<![\w.:/~-])(?:/(?:{_ROOTS})/|~/|[A-Za-z]:[\\/](?!/)|\\\\\w+\\)[^\s\"'`|,)]*|file:/[^\s\"'`|,)]*"
 )
+_WEIGHTS = (".onnx", ".safetensors")  # read by their libraries, not as text
 _WHOLE_PATH = re.compile(r"/[^/\s]+(?:/[^/\s]+)+/?")
 # Word pieces may look like anything; a path in them is a piece of text that the encoder was trained on.
 _VOCABULARIES = ("added_tokens.json", "merges.txt", "vocab.json", "vocab.txt")
@@ -28,18 +30,19 @@ _VOCABULARY_KEYS = ("added_tokens", "model")
 def find_private_traces(folder: Path) -> list[str]:
     """Return a line for each token and each local path in the files of a folder: where it is and what it is.
 
-    Looked at are text files, keys and values of JSON, and the metadata and names of safetensors. A token is never
-    repeated in the answer.
+    Looked at are text files, keys and values of JSON, the metadata and names of safetensors, and what ONNX files say
+    of themselves. A token is never repeated in the answer.
 
     Raises:
         PublishingError: A weights file cannot be read.
     """
     found = []
-    for path in sorted(folder.iterdir()):
-        content = path.read_bytes() if path.suffix != ".safetensors" else b""
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        content = path.read_bytes() if path.suffix not in _WEIGHTS else b""
         if _holds_token(content.decode("utf-8", errors="replace")):
-            found.append(f"{path.name} holds an access token")
-        found += [f"{path.name}, {place}: {trace}" for place, trace in _find_traces(path, content)]
+            found.append(f"{name} holds an access token")
+        found += [f"{name}, {place}: {trace}" for place, trace in _find_traces(path, content)]
     return found
 
 
@@ -48,6 +51,9 @@ def _find_traces(path: Path, content: bytes) -> Iterator[tuple[str, str]]:
         return
     if path.suffix == ".safetensors":
         for place, text in _walk(read_safetensors_header(path)):
+            yield from _describe(place, text)
+    elif path.suffix == ".onnx":
+        for place, text in _walk(_read_onnx_notes(path)):
             yield from _describe(place, text)
     elif path.suffix == ".json":
         entries = json.loads(content)
@@ -100,3 +106,12 @@ def read_safetensors_header(path: Path) -> dict[str, object]:
         raise PublishingError(
             f"`{path.name}` cannot be read as safetensors ({error}). Was it copied whole? Save the model again."
         ) from error
+
+
+def _read_onnx_notes(path: Path) -> dict[str, object]:
+    """Return what an ONNX file says beside its graph; exporters can note lines of source files for each node there."""
+    model = import_optional("onnx", "onnx").load(path)
+    return {
+        "metadata": {entry.key: entry.value for entry in model.metadata_props},
+        "notes": [model.doc_string, model.graph.doc_string, *(node.doc_string for node in model.graph.node)],
+    }
