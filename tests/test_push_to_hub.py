@@ -135,6 +135,15 @@ def test_a_dry_run_needs_no_token_and_sends_nothing(hub, run_main, tmp_path, cap
     assert "Dry run: nothing was sent to me/dry." in printed
 
 
+def test_onnx_files_are_pushed_when_asked_for(hub, run_main):
+    pytest.importorskip("onnxruntime")
+    files = run_main("--repo_id", "me/onnx", "--token", TOKEN, "--with_onnx").files
+    pushed = set(hub.repos["me/onnx"].resolve("main").files)
+    assert pushed - {".gitattributes"} == set(files) == {*HUB_FILES, "onnx/model.onnx", "onnx/model_int8.onnx"}
+    outcome = run_main("--repo_id", "me/onnx", "--token", TOKEN).outcome
+    assert outcome.deleted == ("onnx/model.onnx", "onnx/model_int8.onnx"), "those of an older model are no use"
+
+
 def test_branch_and_pull_request_go_where_they_should(hub, pushed, run_main, run_folder, capsys):
     head = get_head(hub)
     results = build_results()

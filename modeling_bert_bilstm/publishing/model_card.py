@@ -227,8 +227,8 @@ def _render_reading(config: Mapping) -> str:
 
 def _render_onnx(export: OnnxExport) -> str:
     return (
-        "`onnx/model.onnx` (float32) and `onnx/model_int8.onnx` (an encoder in int8) need onnxruntime alone. They take "
-        "`input_ids` and `attention_mask`, int64 of shape (reviews, word pieces), any number of either, and give "
+        "`onnx/model.onnx` (float32) and `onnx/model_int8.onnx` (an encoder in int8) need onnxruntime alone. They "
+        "take `input_ids` and `attention_mask`, int64 (reviews, word pieces), any number of either, and give "
         "`logits`; names of labels are in their metadata. On "
         f"{export.num_reviews} texts of 2 to {export.max_length:,} word pieces their probabilities differ from those "
         f"of the weights by at most {export.float32.max_difference:.1e} and {export.int8.max_difference:.3f}, on "

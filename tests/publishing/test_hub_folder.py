@@ -172,11 +172,36 @@ def test_a_file_that_was_put_in_by_hand_is_refused(run_folder, tmp_path):
 
 
 def test_only_weights_and_tokenizer_files_of_an_earlier_push_are_stale():
-    ours = ["model.safetensors", "vocab.txt", "tokenizer.json"]
-    others = [".gitattributes", "figure.png", "old_README.md", "results.json", "modeling_other.py"]
-    assert find_stale_files([*others, *ours], ["tokenizer.json", "README.md"]) == ["model.safetensors", "vocab.txt"]
+    ours = ["model.safetensors", "onnx/model.onnx", "vocab.txt", "tokenizer.json"]
+    others = [".gitattributes", "figure.png", "onnx/README.md", "old_README.md", "results.json", "modeling_other.py"]
+    stale = find_stale_files([*others, *ours], ["tokenizer.json", "README.md"])
+    assert stale == ["model.safetensors", "onnx/model.onnx", "vocab.txt"]
 
 
 def test_the_folder_may_stand_inside_the_run(run_folder):
     assert build_hub_folder(run_folder, run_folder / "hub") == HUB_FILES
     assert build_hub_folder(run_folder, run_folder / "hub") == HUB_FILES
+
+
+def test_onnx_files_are_published_when_asked_for(run_folder, tmp_path):
+    """They are those of the run, say nothing of this machine, and go with the next build that is without them."""
+    pytest.importorskip("onnxruntime")
+    names = build_hub_folder(run_folder, tmp_path / "hub", with_onnx=True)
+    assert names == sorted([*HUB_FILES, "onnx/model.onnx", "onnx/model_int8.onnx"])
+    assert names == list_hub_files(tmp_path / "hub")
+    assert {stat.S_IMODE((tmp_path / "hub" / name).stat().st_mode) for name in names} == {0o644}
+    card = (tmp_path / "hub" / "README.md").read_text(encoding="utf-8")
+    assert "## ONNX\n\n`onnx/model.onnx` (float32)" in card
+    assert not (run_folder / "onnx").exists()
+    assert all(str(PACKAGE).encode() not in (tmp_path / "hub" / name).read_bytes() for name in names)
+    assert build_hub_folder(run_folder, tmp_path / "hub") == HUB_FILES
+    assert "ONNX" not in (tmp_path / "hub" / "README.md").read_text(encoding="utf-8")
+    assert not (tmp_path / "hub" / "onnx").exists()
+
+
+def test_onnx_files_with_other_answers_are_not_published(run_folder, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr("modeling_bert_bilstm.inference.onnx.MAX_DIFFERENCE", -1.0)
+    with pytest.raises(PublishingError, match=r"not good enough to publish: model.onnx must be within"):
+        build_hub_folder(run_folder, tmp_path / "hub", with_onnx=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]

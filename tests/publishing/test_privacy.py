@@ -118,3 +118,23 @@ def test_weights_that_were_cut_short_are_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(PublishingError, match=re.escape("`model.safetensors` cannot be read as safetensors")):
         find_private_traces(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["metadata", "note"])
+def test_onnx_files_are_looked_at_too(tmp_path, place):
+    """An exporter may note the source line of each node; the names of nodes look like paths and are none."""
+    onnx = pytest.importorskip("onnx")
+    node = onnx.helper.make_node("Relu", ["x"], ["y"], name="/model/encoder/Relu")
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
+    model = onnx.helper.make_model(onnx.helper.make_graph([node], "main", values[:1], values[1:]))
+    (tmp_path / "onnx").mkdir()
+    onnx.save(model, tmp_path / "onnx" / "model.onnx")
+    assert find_private_traces(tmp_path) == []
+    if place == "metadata":
+        onnx.helper.set_model_props(model, {"source": "/home/me/model.py"})
+    else:
+        model.graph.node[0].doc_string = "/home/me/model.py(12): forward"
+    onnx.save(model, tmp_path / "onnx" / "model.onnx")
+    (trace,) = find_private_traces(tmp_path)
+    assert trace.startswith("onnx/model.onnx, ")
+    assert "/home/me/model.py" in trace
