@@ -187,7 +187,7 @@ def render_table(result: dict) -> str:
         f"\n{NUM_REVIEWS} reviews of at most {LONGEST} word pieces, {BATCH_SIZE} a step, all-MiniLM-L6-v2; a step of "
         f"{BATCH_SIZE} x {STEP_LENGTH} word pieces in bfloat16 takes {mean:,.0f} ms with mean pooling and "
         f"{bilstm:,.0f} ms with the BiLSTM, {bilstm / mean - 1:+.1%}. {hardware['processor']}, "
-        f"{hardware['num_cores']} cores, torch {versions['torch']}, best of {result['num_rounds']} rounds in turn."
+        f"{hardware['num_cores']} cores, torch {versions['torch']}, best of {result['num_rounds']} in turn."
     )
     return "\n".join(lines)
 
@@ -195,7 +195,7 @@ def render_table(result: dict) -> str:
 def main(argv: list[str] | None = None) -> dict | None:
     """Measure, print, write; return the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--num_rounds", type=int, default=2, help="rounds over all ways")
+    parser.add_argument("--num_rounds", type=int, default=1, help="rounds over all ways")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)

@@ -48,7 +48,14 @@ def test_memory_at_the_peak_grows_with_what_is_held(tiny_model):
 
 def test_scoring_ranks_by_speed_and_shares_the_matrix_rate():
     rows = [
-        {"name": name, "seconds": seconds, "reviews_per_second": 100 / seconds, "ratio": 8 / seconds, "flops": 4e9}
+        {
+            "name": name,
+            "seconds": seconds,
+            "reviews_per_second": 100 / seconds,
+            "ratio": 8 / seconds,
+            "flops": 4e9,
+            "word_pieces": 5000,
+        }
         for name, seconds in (("fast", 2.0), ("slow", 8.0))
     ]
     result = {
@@ -56,8 +63,8 @@ def test_scoring_ranks_by_speed_and_shares_the_matrix_rate():
         "rows": rows, "environment": ENVIRONMENT,
     }  # fmt: skip
     lines = scoring.render_table(result).splitlines()
-    assert lines[2] == "| slow | 12.5 | 1.00 | 12% |"
-    assert lines[3] == "| fast | 50.0 | 4.00 | 50% |"
+    assert lines[2] == "| slow | 12.5 | 1.00 | 625 | 12% |"
+    assert lines[3] == "| fast | 50.0 | 4.00 | 2,500 | 50% |"
 
 
 def test_every_way_is_timed_as_often_as_the_others():
