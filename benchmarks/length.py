@@ -14,11 +14,14 @@ import statistics
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
 from modeling_bert_bilstm.data import resolve_package
 from modeling_bert_bilstm.hardware.environment import describe_environment
+from modeling_bert_bilstm.hardware.process import prepare_process
+from modeling_bert_bilstm.inference.torch_backend import TorchBackend, build
 from modeling_bert_bilstm.modeling_bert_bilstm import plan_windows
 
 
@@ -29,32 +32,32 @@ REFERENCE = 512  # word pieces that the others are compared with
 STATUS = Path("/proc/self/status")
 
 
-def read_once(model: torch.nn.Module, length: int) -> float:
+def read_once(backend: TorchBackend, length: int) -> float:
     """Return the seconds that one review of random word pieces takes."""
-    ids = torch.randint(model.config.vocab_size // 2, model.config.vocab_size, (1, length))  # no special tokens
+    vocab_size = backend.model.config.vocab_size
+    input_ids = np.random.default_rng(length).integers(vocab_size // 2, vocab_size, (1, length))  # no special tokens
     start = time.perf_counter()
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-        model(ids)
+    backend.compute_logits(input_ids, np.ones_like(input_ids))
     return time.perf_counter() - start
 
 
-def measure_seconds(model: torch.nn.Module, lengths: tuple[int, ...], num_rounds: int) -> dict[int, float]:
+def measure_seconds(backend: TorchBackend, lengths: tuple[int, ...], num_rounds: int) -> dict[int, float]:
     """Return the median seconds that one review of each length takes."""
     seconds: dict[int, list[float]] = {length: [] for length in lengths}
     for _ in range(num_rounds + 1):
         for length in lengths:
-            seconds[length].append(read_once(model, length))
+            seconds[length].append(read_once(backend, length))
     return {length: statistics.median(times[1:]) for length, times in seconds.items()}  # the first round warms up
 
 
-def measure_memory(model: torch.nn.Module, lengths: tuple[int, ...]) -> dict[int, float | None]:
+def measure_memory(backend: TorchBackend, lengths: tuple[int, ...]) -> dict[int, float | None]:
     """Return the MiB that reading one review of each length adds to the process at its peak, None where unknown."""
     memory: dict[int, float | None] = {}
     for length in lengths:
         try:
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forgets the peak so far
             before = _read_status("VmRSS")
-            read_once(model, length)
+            read_once(backend, length)
             memory[length] = _read_status("VmHWM") - before
         except OSError:
             memory[length] = None
@@ -80,7 +83,7 @@ def render_table(result: dict) -> str:
         )
     hardware, versions = result["environment"]["hardware"], result["environment"]["versions"]
     lines.append(
-        f"\n{result['encoder']}, bf16 autocast, batch of one, {hardware['processor']}, {hardware['num_cores']} cores, "
+        f"\n{result['encoder']}, bf16, batch of one, {hardware['processor']}, {hardware['num_cores']} cores, "
         f"torch {versions['torch']}; median of {result['num_rounds']} rounds."
     )
     return "\n".join(lines)
@@ -129,8 +132,10 @@ def main(argv: list[str] | None = None) -> dict:
     encoder = resolve_package(name) if name.startswith("package:") else name
     torch.manual_seed(0)
     model = BertBiLSTMForSequenceClassification.from_encoder_pretrained(encoder).eval()
-    memory = measure_memory(model, LENGTHS)  # before the allocator has grown
-    seconds = measure_seconds(model, LENGTHS, arguments.num_rounds)
+    backend = build(model, precision="bfloat16")
+    memory = measure_memory(backend, LENGTHS)  # before the process keeps what it once held
+    prepare_process()
+    seconds = measure_seconds(backend, LENGTHS, arguments.num_rounds)
 
     config, rows = model.config, []
     for length in LENGTHS:

