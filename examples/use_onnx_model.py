@@ -13,7 +13,10 @@ from tokenizers import Tokenizer
 
 def main(argv: list[str] | None = None) -> list[dict]:
     """Print the sentiment of each review and return it."""
-    model, tokenizer_file, *reviews = sys.argv[1:] if argv is None else argv
+    arguments = sys.argv[1:] if argv is None else argv
+    if len(arguments) < 3:
+        sys.exit(__doc__)
+    model, tokenizer_file, *reviews = arguments
 
     # 1. Open the file; its metadata name the labels.
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])

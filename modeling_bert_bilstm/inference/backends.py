@@ -7,9 +7,9 @@ import copy
 import importlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from .workers import map_side_by_side
 
 
 logger = logging.getLogger(__name__)
+Batch = TypeVar("Batch")
 
 # The module that builds each backend, and what it is told; a module is imported only when it is asked for.
 _BUILDERS = {
@@ -38,9 +39,10 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 _CPU_CANDIDATES = ("torch", "torch_compiled", "onnx", "openvino")
 GPU_BACKENDS = ("torch", "torch_compiled")
 
-# How far a probability may be from that of torch in float32 before the backend is taken to be broken.
+# How far a probability may be from that of torch in float32 before the backend is taken to be broken. In int8 single
+# reviews may be far off while nearly all labels stay, so that there the mean over the reviews counts.
 _MAX_DIFFERENCE = 0.02
-_MAX_INT8_DIFFERENCE = 0.1
+MAX_MEAN_INT8_DIFFERENCE = 0.05
 
 _TIMED_ROUNDS = 2
 
@@ -56,11 +58,13 @@ class Backend(Protocol):
         name: One of `BACKENDS`.
         precision: What it computes in: `float32`, `bfloat16` or `int8`.
         num_workers: How many batches it is best given at once, from as many threads.
+        min_batches: From how many batches on; fewer are best given one after the other.
     """
 
     name: str
     precision: str
     num_workers: int
+    min_batches: int
 
     def compute_logits(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         """Score a padded batch: int64 (B, T), (B, T) -> float32 (B, C)."""
@@ -145,7 +149,8 @@ def choose_backend(
             seconds = time_backend(backend, sample)
         except Exception as error:  # runtimes fail in ways of their own, and another one may do
             failures.append(f"{name}: {error}")
-            logger.warning("Backend %r is left out: %s", name, error)
+            level = logging.INFO if isinstance(error, ImportError) else logging.WARNING
+            logger.log(level, "Backend %r is left out: %s", name, error)
             continue
         logger.info("Backend %r in %s takes %.3f s for the sample.", name, backend.precision, seconds)
         if seconds < least_seconds:
@@ -156,12 +161,23 @@ def choose_backend(
     return fastest
 
 
+def map_batches(
+    backend: Backend, build_batch: Callable[[Batch], tuple[np.ndarray, np.ndarray]], batches: Sequence[Batch]
+) -> Iterator[np.ndarray]:
+    """Yield the logits of each batch in their order, as many at once as the backend likes; close it to stop early."""
+
+    def compute_logits(batch: Batch) -> np.ndarray:
+        return backend.compute_logits(*build_batch(batch))
+
+    return map_side_by_side(compute_logits, batches, backend.num_workers, backend.min_batches)
+
+
 def time_backend(backend: Backend, sample: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
     """Return the seconds that the batches take, in the best of some rounds after one that does not count."""
     seconds = []
     for _ in range(1 + _TIMED_ROUNDS):
         started = time.perf_counter()
-        list(map_side_by_side(lambda batch: backend.compute_logits(*batch), sample, backend.num_workers))
+        list(map_batches(backend, lambda batch: batch, sample))
         seconds.append(time.perf_counter() - started)
     return min(seconds[1:])
 
@@ -184,6 +200,11 @@ def compute_probabilities(logits: np.ndarray, problem_type: str) -> np.ndarray:
     return scores.float().numpy()
 
 
+def compute_differences(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Return the largest difference of each review, relative to numbers above 1: (B, C), (B, C) -> (B,)."""
+    return (np.abs(found - expected) / np.maximum(1, np.abs(expected))).max(axis=1)
+
+
 def check_backend(backend: Backend, model: PreTrainedModel) -> None:
     """Compare a backend with torch in float32 on padded batches, reviews of one window and of several among them.
 
@@ -192,8 +213,8 @@ def check_backend(backend: Backend, model: PreTrainedModel) -> None:
             off than rounding explains.
     """
     reference = importlib.import_module(".torch_backend", __package__).build(model, precision="float32")
-    max_difference = _MAX_INT8_DIFFERENCE if backend.name.endswith("_int8") else _MAX_DIFFERENCE
     problem_type = model.config.problem_type
+    differences = []
     for input_ids, attention_mask in _build_check_batches(model.config):
         expected = compute_probabilities(reference.compute_logits(input_ids, attention_mask), problem_type)
         found = compute_probabilities(backend.compute_logits(input_ids, attention_mask), problem_type)
@@ -203,13 +224,16 @@ def check_backend(backend: Backend, model: PreTrainedModel) -> None:
                 f"Backend {backend.name!r} gives an answer of shape {found.shape} to a batch of shape {shape}, "
                 f"expected {expected.shape}."
             )
-        difference = float(np.max(np.abs(found - expected) / np.maximum(1, np.abs(expected))))
-        if not difference <= max_difference:  # not a number is too far as well
-            raise BackendError(
-                f"Backend {backend.name!r} in {backend.precision} differs from torch in float32 by {difference:.4f} "
-                f"on a batch of shape {shape}; at most {max_difference} is rounding. Take another `backend` or "
-                "`precision`."
-            )
+        differences.append(compute_differences(found, expected))
+    is_int8 = backend.name.endswith("_int8")
+    found, limit = (np.mean, MAX_MEAN_INT8_DIFFERENCE) if is_int8 else (np.max, _MAX_DIFFERENCE)
+    difference = float(found(np.concatenate(differences)))
+    if not difference <= limit:  # not a number is too far as well
+        raise BackendError(
+            f"Backend {backend.name!r} in {backend.precision} differs from torch in float32 by {difference:.4f} "
+            f"{'in the mean' if is_int8 else 'at most'} on {sum(map(len, differences))} reviews; up to {limit} is "
+            "rounding. Take another `backend` or `precision`."
+        )
 
 
 def _build_check_batches(config: PreTrainedConfig) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -5,7 +5,7 @@ Shapes: B reviews, T word pieces.
 
 import copy
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
@@ -17,6 +17,29 @@ _UNLIMITED_LENGTH = 1_000_000_000
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Texts
+
+
+def check_texts(texts: Iterable[str]) -> None:
+    """Make sure that these are reviews, not one review or a table.
+
+    Raises:
+        TypeError: They are not.
+    """
+    is_table = getattr(texts, "ndim", 1) != 1  # iterating over a table gives the names of its columns
+    if isinstance(texts, str | bytes | Mapping) or not isinstance(texts, Iterable) or is_table:
+        raise TypeError(
+            f"`texts` must hold reviews, found {type(texts).__name__}. Put a single review into a list; of a table, "
+            "give the column."
+        )
+
+
+def look_ahead(texts: Iterable[str], many: int) -> tuple[int | None, Iterable[str]]:
+    """Return how many reviews there are, None where they are `many` or more and not counted, and the same reviews."""
+    if isinstance(texts, Sized):
+        return len(texts), texts
+    texts = iter(texts)
+    first = list(itertools.islice(texts, many))
+    return (len(first) if len(first) < many else None), itertools.chain(first, texts)
 
 
 def read_buffers(texts: Iterable[str], buffer_reviews: int) -> Iterator[list[str]]:

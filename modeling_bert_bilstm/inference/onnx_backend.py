@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from .onnx import FILES, write_onnx
 from .onnx_int8 import quantize_onnx
-from .optional import import_optional
+from .onnx_session import open_session, run_session
 from .tracing import compute_fingerprint
 
 
@@ -68,30 +67,12 @@ class OnnxBackend:
     def __init__(self, session: "InferenceSession", is_int8: bool):
         self.name = "onnx_int8" if is_int8 else "onnx"
         self.precision = "int8" if is_int8 else "float32"
-        self.num_workers = 1  # its own threads share a batch
+        self.num_workers = self.min_batches = 1  # its own threads share a batch
         self._session = session
 
     def compute_logits(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
         """Score a padded batch: int64 (B, T), (B, T) -> float32 (B, C)."""
         return run_session(self._session, input_ids, attention_mask)
-
-
-def open_session(path: Path) -> "InferenceSession":
-    """Open a file for the CPU, with as many threads as torch has.
-
-    Raises:
-        ImportError: onnxruntime is not installed.
-    """
-    onnxruntime = import_optional("onnxruntime", "onnx")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-def run_session(session: "InferenceSession", input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:
-    """Score a padded batch: int64 (B, T), (B, T) -> float32 (B, C)."""
-    return session.run(["logits"], {"input_ids": input_ids, "attention_mask": attention_mask})[0]
 
 
 def _open_file_of(model: PreTrainedModel, folder: Path | None, name: str) -> "InferenceSession | None":

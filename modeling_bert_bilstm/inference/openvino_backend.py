@@ -78,6 +78,7 @@ class OpenVinoBackend:
         self.precision = precision
         self.compiled = compiled
         self.num_workers = int(compiled.get_property("NUM_STREAMS"))
+        self.min_batches = 2  # a request has one core, however few there are
         self._of_thread = threading.local()
 
     def compute_logits(self, input_ids: np.ndarray, attention_mask: np.ndarray) -> np.ndarray:

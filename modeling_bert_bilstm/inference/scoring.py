@@ -11,8 +11,8 @@ batches of a number of word pieces; meanwhile the next buffer is read and split 
 Shapes: N reviews, C classes.
 """
 
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,10 +22,26 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from ..pipeline_aggregate_polarity import AggregatePolarityPipeline
-from .backends import GPU_BACKENDS, Backend, build_backend, check_names, choose_backend, compute_probabilities
-from .batches import copy_tokenizer, encode_reviews, pad_batch, plan_batches, read_buffers
+from .backends import (
+    GPU_BACKENDS,
+    Backend,
+    build_backend,
+    check_names,
+    choose_backend,
+    compute_probabilities,
+    map_batches,
+)
+from .batches import (
+    check_texts,
+    copy_tokenizer,
+    encode_reviews,
+    look_ahead,
+    pad_batch,
+    plan_batches,
+    read_buffers,
+)
 from .loading import load_model
-from .workers import map_side_by_side
+from .samples import draw_reviews
 
 
 # Word pieces a batch, padding included. On a CPU more falls out of its caches; a GPU needs more to have work.
@@ -35,8 +51,9 @@ _GPU_WORD_PIECES = 65_536
 # Attention and matrix kernels are slower at odd lengths, on a CPU and on a GPU.
 _LENGTH_MULTIPLE = 16
 
-# Batches for each core on which `backend="auto"` times the backends.
+# Batches for each core on which `backend="auto"` times the backends, and word pieces of a review drawn for that.
 _SAMPLE_BATCHES = 2
+_SAMPLE_LENGTH = 192
 
 _LONG_WORK = 100  # reviews from which on a progress bar is shown
 
@@ -109,8 +126,8 @@ class ReviewScorer:
             TypeError: `texts` is a single string, or one of them is none; the message names its position.
             ValueError: A review cannot be written as UTF-8; the message names its position.
         """
-        _check_texts(texts)
-        num_texts, texts = _look_ahead(texts)
+        check_texts(texts)
+        num_texts, texts = look_ahead(texts, _LONG_WORK)
         if show_progress is None:
             show_progress = num_texts is None or num_texts >= _LONG_WORK
         with logging.tqdm(total=num_texts, desc="Scoring", unit="review", disable=not show_progress) as progress:
@@ -121,14 +138,15 @@ class ReviewScorer:
         """Yield what `score` returns review by review, (C,) each, and hold no more than two buffers of reviews.
 
         The iterable is read in the caller's thread. The first row comes when the first buffer is scored: a smaller
-        `buffer_reviews` brings it sooner and pads more.
+        `buffer_reviews` brings it sooner and pads more. A review that cannot be scored ends the stream after the rows
+        of the buffers before it.
 
         Raises:
             TypeError: As `score`.
             ValueError: As `score`.
         """
-        _check_texts(texts)
-        return itertools.chain.from_iterable(self._score_buffers(texts, lambda num_reviews: None))
+        check_texts(texts)
+        return self._stream_rows(texts)
 
     def predict(self, texts: Iterable[str]) -> list[dict[str, str | float]]:
         """Return `label` and `score` of each review, as `pipeline("sentiment-analysis")` does."""
@@ -153,6 +171,11 @@ class ReviewScorer:
             )
         return _ScoredAggregate(self)(films, **options)
 
+    def _stream_rows(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
+        with contextlib.closing(self._score_buffers(texts, lambda num_reviews: None)) as buffers:
+            for rows in buffers:
+                yield from rows
+
     def _score_buffers(self, texts: Iterable[str], report: Callable[[int], None]) -> Iterator[np.ndarray]:
         """Yield the probabilities of each buffer, (buffer_reviews, C), and report numbers of reviews on the way."""
         buffers = read_buffers(texts, self.buffer_reviews)
@@ -162,11 +185,16 @@ class ReviewScorer:
                 buffer = next(buffers, None)
                 return None if buffer is None else executor.submit(encode_reviews, self._tokenizer_copy, buffer)
 
-            waiting = encode_next()
+            waiting, mistake = encode_next(), None
             while waiting is not None:
                 encoded = waiting.result()
-                waiting = encode_next()
+                try:
+                    waiting = encode_next()
+                except Exception as error:  # of the caller's iterable, or of a review in the next buffer
+                    waiting, mistake = None, error
                 yield self._score_encoded(encoded, report)
+            if mistake is not None:
+                raise mistake
 
     def _score_encoded(self, encoded: list[np.ndarray], report: Callable[[int], None]) -> np.ndarray:
         """Word pieces of n reviews -> (n, C)."""
@@ -175,25 +203,23 @@ class ReviewScorer:
             self._backend = self._choose_backend(encoded)
         config = self.model.config
         probabilities = np.empty((len(encoded), config.num_labels), dtype=np.float32)
-
-        def compute_logits(places: list[int]) -> np.ndarray:
-            return self._backend.compute_logits(*self._pad([encoded[i] for i in places]))
-
-        scored = map_side_by_side(compute_logits, batches, self._backend.num_workers)
-        for places, logits in zip(batches, scored, strict=True):
-            probabilities[places] = compute_probabilities(logits, config.problem_type)
-            report(len(places))
+        scored = map_batches(self._backend, lambda places: self._pad([encoded[i] for i in places]), batches)
+        with contextlib.closing(scored):  # an interrupt leaves nothing at work
+            for places, logits in zip(batches, scored, strict=True):
+                probabilities[places] = compute_probabilities(logits, config.problem_type)
+                report(len(places))
         return probabilities
 
     def _pad(self, encoded: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         return pad_batch(encoded, self.tokenizer.pad_token_id, _LENGTH_MULTIPLE)
 
     def _choose_backend(self, encoded: list[np.ndarray]) -> Backend:
-        """Time the backends on the first of these reviews, in batches as they will be."""
+        """Time the backends on the first of these reviews, and on drawn ones where they are few."""
         ends = np.cumsum([len(review) for review in encoded])
-        num_batches = _SAMPLE_BATCHES * torch.get_num_threads()
-        num_reviews = 1 + int(np.searchsorted(ends, num_batches * self.max_word_pieces))
-        first = encoded[:num_reviews]
+        wanted = _SAMPLE_BATCHES * torch.get_num_threads() * self.max_word_pieces
+        first = encoded[: 1 + int(np.searchsorted(ends, wanted))]
+        missing = max(0, wanted - int(ends[-1])) // _SAMPLE_LENGTH
+        first = [*first, *draw_reviews(self.tokenizer, [_SAMPLE_LENGTH] * missing)]
         batches = plan_batches([len(review) for review in first], self.max_word_pieces, _LENGTH_MULTIPLE)
         sample = [self._pad([first[i] for i in places]) for places in batches]
         return choose_backend(self.model, self.tokenizer, sample, precision=self._precision, folder=self._folder)
@@ -214,17 +240,3 @@ class _ScoredAggregate(AggregatePolarityPipeline):
 def _check_count(name: str, value: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"`{name}` must be a whole number of at least 1, got {value!r}.")
-
-
-def _check_texts(texts: Iterable[str]) -> None:
-    if isinstance(texts, str | bytes | Mapping) or not isinstance(texts, Iterable):
-        raise TypeError(f"`texts` must hold reviews, found {type(texts).__name__}. Put a single review into a list.")
-
-
-def _look_ahead(texts: Iterable[str]) -> tuple[int | None, Iterable[str]]:
-    """Return how many reviews there are, None where they are many and not counted, and the same reviews."""
-    if isinstance(texts, Sized):
-        return len(texts), texts
-    texts = iter(texts)
-    first = list(itertools.islice(texts, _LONG_WORK))
-    return (len(first) if len(first) < _LONG_WORK else None), itertools.chain(first, texts)

@@ -17,6 +17,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import ModelOutput
 
 from ..hardware.rates import is_bfloat16_faster
+from .workers import map_side_by_side
 
 
 def build(
@@ -30,7 +31,7 @@ def build(
     """Return a backend that scores where the model stands.
 
     Args:
-        model: In float32. It is not changed; its weights are shared where they stay in float32.
+        model: In float32. It is not changed; its weights are copied.
         tokenizer: Not needed here.
         precision: `float32`, `bfloat16`, or `auto`: bfloat16 where it was measured to be faster.
         folder: Not needed here.
@@ -45,13 +46,14 @@ def build(
 
 
 class TorchBackend:
-    """A copy of a model for scoring, see `build`; made anew when the weights of the model change or move."""
+    """A copy of a model for scoring, see `build`, with the weights of the moment."""
 
     def __init__(self, model: PreTrainedModel, precision: str, is_compiled: bool = False):
         self.name = "torch_compiled" if is_compiled else "torch"
         self.precision = precision
         self.num_workers = torch.get_num_threads() if model.device.type == "cpu" else 1
-        self.model = share_model(model)
+        self.min_batches = 2 * self.num_workers  # fewer would leave cores idle
+        self.model = copy.deepcopy(model).eval()
         if precision == "bfloat16":
             _hold_matrices_in_bfloat16(self.model)
         if is_compiled:
@@ -70,11 +72,12 @@ class TorchBackend:
             return self.model(**batch).logits.float().cpu().numpy()
 
     def warm_up(self) -> None:
-        """Compile: once for reviews of one window, which is also the program for all others, and run it on longer."""
+        """Compile for any size: for a batch that has all cores, and for a worker's batch, which has its part."""
         window_length = self.model.config.window_length
-        for num_rows, num_columns in ((2, min(48, window_length)), (3, 2 * window_length + 1)):
-            input_ids = np.ones((num_rows, num_columns), dtype=np.int64)
-            self.compute_logits(input_ids, np.ones_like(input_ids))
+        for shape in ((2, min(48, window_length)), (3, 2 * window_length + 1)):
+            batch = np.ones(shape, dtype=np.int64)
+            self.compute_logits(batch, batch)
+            list(map_side_by_side(lambda b: self.compute_logits(b, b), [batch], self.num_workers, min_items=1))
 
 
 class _CompiledEncoder(nn.Module):

@@ -20,7 +20,6 @@ _ROOTS = "|".join(
 _LOCAL_PATH = re.compile(
     rf"(?<![\w.:/~-])(?:/(?:{_ROOTS})/|~/|[A-Za-z]:[\\/](?!/)|\\\\\w+\\)[^\s\"'`|,)]*|file:/[^\s\"'`|,)]*"
 )
-_WEIGHTS = (".onnx", ".safetensors")  # read by their libraries, not as text
 _WHOLE_PATH = re.compile(r"/[^/\s]+(?:/[^/\s]+)+/?")
 # Word pieces may look like anything; a path in them is a piece of text that the encoder was trained on.
 _VOCABULARIES = ("added_tokens.json", "merges.txt", "vocab.json", "vocab.txt")
@@ -39,7 +38,8 @@ def find_private_traces(folder: Path) -> list[str]:
     found = []
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
-        content = path.read_bytes() if path.suffix not in _WEIGHTS else b""
+        read_notes = _NOTES_OF.get(path.suffix)
+        content = json.dumps(read_notes(path)).encode() if read_notes else path.read_bytes()
         if _holds_token(content.decode("utf-8", errors="replace")):
             found.append(f"{name} holds an access token")
         found += [f"{name}, {place}: {trace}" for place, trace in _find_traces(path, content)]
@@ -49,11 +49,8 @@ def find_private_traces(folder: Path) -> list[str]:
 def _find_traces(path: Path, content: bytes) -> Iterator[tuple[str, str]]:
     if path.suffix == ".model" or path.name in _VOCABULARIES:
         return
-    if path.suffix == ".safetensors":
-        for place, text in _walk(read_safetensors_header(path)):
-            yield from _describe(place, text)
-    elif path.suffix == ".onnx":
-        for place, text in _walk(_read_onnx_notes(path)):
+    if path.suffix in _NOTES_OF:
+        for place, text in _walk(json.loads(content)):
             yield from _describe(place, text)
     elif path.suffix == ".json":
         entries = json.loads(content)
@@ -113,5 +110,10 @@ def _read_onnx_notes(path: Path) -> dict[str, object]:
     model = import_optional("onnx", "onnx").load(path)
     return {
         "metadata": {entry.key: entry.value for entry in model.metadata_props},
+        "producer": [model.producer_name, model.producer_version, model.domain, model.graph.name],
         "notes": [model.doc_string, model.graph.doc_string, *(node.doc_string for node in model.graph.node)],
     }
+
+
+# What files of numbers say of themselves, each by its library.
+_NOTES_OF = {".onnx": _read_onnx_notes, ".safetensors": read_safetensors_header}

@@ -149,7 +149,7 @@ def test_another_answer_is_refused_and_not_written(tiny_model, tiny_tokenizer, t
 
 
 def test_an_int8_file_that_is_too_far_off_is_refused_alone(tiny_model, tiny_tokenizer, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_export, "MAX_INT8_DIFFERENCE", 1e-9)
+    monkeypatch.setattr(onnx_export, "MAX_MEAN_INT8_DIFFERENCE", 1e-9)
     with pytest.raises(onnx_export.OnnxExportError, match="model_int8.onnx must be within 1e-09"):
         onnx_export.export_onnx(tiny_model, tiny_tokenizer, tmp_path, show_progress=False)
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]

@@ -1,8 +1,10 @@
 """ReviewScorer: the model's probabilities in the order given, in bounded memory, whatever the batches."""
 
+import contextlib
 import itertools
 import random
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -256,6 +258,49 @@ def test_auto_chooses_on_the_first_reviews(build_scorer, texts, alone, monkeypat
     assert sum(int(mask.sum()) for _, mask in sample) >= 2 * 160
     assert sum(len(ids) for ids, _ in sample) < len(texts), "not all reviews are needed to choose"
     assert scorer.backend.name == "torch"
+
+
+def test_auto_is_not_chosen_on_one_short_review(build_scorer, monkeypatch):
+    samples = []
+
+    def choose(model, tokenizer, sample, **options):
+        samples.append(sample)
+        return torch_backend.build(model, precision="float32")
+
+    monkeypatch.setattr(scoring, "choose_backend", choose)
+    build_scorer(backend="auto", max_word_pieces=400).score(["superb"])
+    assert sum(int(mask.sum()) for _, mask in samples[0]) > 400 * torch.get_num_threads()
+
+
+def test_rows_before_a_mistake_come_out(build_scorer):
+    rows = build_scorer(buffer_reviews=4).stream(["superb"] * 4 + ["dull"] * 2 + [7])
+    assert [next(rows).shape for _ in range(4)] == [(2,)] * 4
+    with pytest.raises(TypeError, match="found int at position 6"):
+        next(rows)
+
+
+def test_a_stream_can_be_closed(build_scorer, texts):
+    with contextlib.closing(build_scorer(buffer_reviews=2).stream(itertools.cycle(texts))) as rows:
+        next(rows)
+    assert list(rows) == []
+
+
+def test_an_interrupt_leaves_no_batch_at_work(build_scorer, monkeypatch):
+    scorer = build_scorer(max_word_pieces=16)
+    scorer._backend.num_workers, scorer._backend.min_batches = 2, 2
+    done, compute_logits = [], scorer._backend.compute_logits
+    slowly = lambda *batch: (done.append(1), time.sleep(0.01), compute_logits(*batch))[-1]  # noqa: E731
+    monkeypatch.setattr(scorer._backend, "compute_logits", slowly)
+
+    def interrupt(num_reviews):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        list(scorer._score_buffers(["superb film"] * 300, interrupt))
+    so_far = len(done)
+    time.sleep(0.2)
+    assert len(done) == so_far < 100
+    assert caught.traceback, "which keeps what it was working on alive"
 
 
 def test_wrong_arguments_are_refused(model, tiny_tokenizer, encoder_folder):

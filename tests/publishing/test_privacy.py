@@ -120,7 +120,7 @@ def test_weights_that_were_cut_short_are_refused(tmp_path):
         find_private_traces(tmp_path)
 
 
-@pytest.mark.parametrize("place", ["metadata", "note"])
+@pytest.mark.parametrize("place", ["metadata", "note", "producer"])
 def test_onnx_files_are_looked_at_too(tmp_path, place):
     """An exporter may note the source line of each node; the names of nodes look like paths and are none."""
     onnx = pytest.importorskip("onnx")
@@ -132,9 +132,24 @@ def test_onnx_files_are_looked_at_too(tmp_path, place):
     assert find_private_traces(tmp_path) == []
     if place == "metadata":
         onnx.helper.set_model_props(model, {"source": "/home/me/model.py"})
+    elif place == "producer":
+        model.producer_name = "/home/me/model.py"
     else:
         model.graph.node[0].doc_string = "/home/me/model.py(12): forward"
     onnx.save(model, tmp_path / "onnx" / "model.onnx")
     (trace,) = find_private_traces(tmp_path)
     assert trace.startswith("onnx/model.onnx, ")
     assert "/home/me/model.py" in trace
+
+
+@pytest.mark.parametrize("ending", ["onnx", "safetensors"])
+def test_a_token_in_the_metadata_of_weights_is_found(tmp_path, ending):
+    metadata = {"id2label": json.dumps({"0": TOKEN})}
+    if ending == "safetensors":
+        save_file({"weight": torch.zeros(1)}, tmp_path / "model.safetensors", metadata)
+    else:
+        onnx = pytest.importorskip("onnx")
+        model = onnx.helper.make_model(onnx.helper.make_graph([], "main", [], []))
+        onnx.helper.set_model_props(model, metadata)
+        onnx.save(model, tmp_path / "model.onnx")
+    assert find_private_traces(tmp_path) == [f"model.{ending} holds an access token"]
