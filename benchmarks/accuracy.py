@@ -21,6 +21,7 @@ from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
 from modeling_bert_bilstm.data import ReviewSource, load_reviews
 from modeling_bert_bilstm.hardware.environment import describe_environment
 from modeling_bert_bilstm.inference import ReviewScorer
+from modeling_bert_bilstm.inference.backends import compute_probabilities
 from modeling_bert_bilstm.inference.batches import pad_batch, plan_batches
 from modeling_bert_bilstm.inference.torch_backend import build
 from modeling_bert_bilstm.training.batching import cut_review
@@ -119,8 +120,7 @@ def score_word_pieces(model: BertBiLSTMForSequenceClassification, tokenizer, enc
     for places in plan_batches([len(ids) for ids in encoded], 4096, 16):
         batch = pad_batch([encoded[i] for i in places], tokenizer.pad_token_id, 16)
         logits[places] = backend.compute_logits(*batch)
-    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
+    return compute_probabilities(logits, model.config.problem_type)
 
 
 def render_table(result: dict) -> str:

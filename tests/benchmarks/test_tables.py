@@ -53,19 +53,18 @@ def test_scoring_ranks_by_speed_and_shares_the_matrix_rate():
             "name": name,
             "seconds": seconds,
             "reviews_per_second": 100 / seconds,
-            "ratio": 8 / seconds,
             "flops": 4e9,
             "word_pieces": 5000,
         }
-        for name, seconds in (("fast", 2.0), ("slow", 8.0))
+        for name, seconds in ((scoring.STOCK_ONE_BY_ONE, 2.0), (scoring.ONE_BY_ONE, 8.0))
     ]
     result = {
         "encoder": "tiny", "num_reviews": 100, "mean_word_pieces": 50.0, "num_rounds": 1, "matrix_rate": 4e9,
         "rows": rows, "environment": ENVIRONMENT,
     }  # fmt: skip
     lines = scoring.render_table(result).splitlines()
-    assert lines[2] == "| slow | 12.5 | 1.00 | 625 | 12% |"
-    assert lines[3] == "| fast | 50.0 | 4.00 | 2,500 | 50% |"
+    assert lines[2] == f"| {scoring.ONE_BY_ONE} | 12.5 | 1.00 | 0.25 | 625 | 12% |"
+    assert lines[3] == f"| {scoring.STOCK_ONE_BY_ONE} | 50.0 | 4.00 | 1.00 | 2,500 | 50% |"
 
 
 def test_every_way_is_timed_as_often_as_the_others():
@@ -76,13 +75,13 @@ def test_every_way_is_timed_as_often_as_the_others():
 
 
 def test_training_compares_with_both_peers():
-    seconds = {training.PADDED: 40.0, training.TRAINER: 20.0, training.OURS: 10.0, training.OURS_FAST: 5.0}
+    rates = {training.PADDED: 100.0, training.TRAINER: 200.0, training.OURS: 400.0, training.OURS_FAST: 800.0}
     result = {
-        "num_rounds": 1, "seconds": seconds, "bilstm": {"mean pooling": 0.1, "BiLSTM": 0.108},
+        "num_rounds": 1, "word_pieces_per_second": rates, "bilstm": {"mean pooling": 0.1, "BiLSTM": 0.108},
         "environment": ENVIRONMENT,
     }  # fmt: skip
     table = training.render_table(result)
-    assert f"| {training.OURS_FAST} | 5.0 | 8.00 | 4.00 |" in table
+    assert f"| {training.OURS_FAST} | 800 | 8.00 | 4.00 |" in table
     assert "+8.0%" in table
 
 
@@ -117,3 +116,14 @@ def test_the_page_on_speed_is_rendered_from_the_results():
     assert speed.PAGE.read_text(encoding="utf-8") == speed.render_page()
     assert "](length.png)" in speed.render_page()
     assert speed.CHART.exists()
+
+
+def test_only_real_word_pieces_after_the_warm_up_count(monkeypatch):
+    clock = training.StepClock(len)
+    moments = iter([1.0, 2.0, 4.0, 7.0])
+    monkeypatch.setattr(training.time, "perf_counter", lambda: next(moments))
+    for size in (900, 800, 30, 20, 10):  # the last was fetched ahead and never trained on
+        clock([{"input_ids": [1] * size}])
+    for _ in range(4):
+        clock.on_step_end()
+    assert clock.compute_rate() == (30 + 20) / (7 - 2)
