@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 export HF_DATASETS_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart bench test test-floor check format clean
+.PHONY: help quickstart bench compare test test-floor check format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s ':'
@@ -42,6 +42,16 @@ bench: $(VENV)/.bench  ## Measure speed on this CPU against what else a user wou
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.length
 	$(BIN)/python -m reports.render
+
+$(VENV)/.compare: $(VENV)/.quickstart
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[baselines,report]"
+	@touch $@
+
+# The results here are rendered whatever is missing; ENCODERS is a folder that holds gte-small and all-mpnet-base-v2.
+compare: $(VENV)/.compare  ## Run what is missing of every system (DATA=folder [ENCODERS=folder]); write reports/comparison.md
+	$(if $(DATA),$(BIN)/python -m baselines.run baselines/experiments/*.json --data "$(DATA)" \
+	    $(if $(ENCODERS),--encoder "$(ENCODERS)"))
+	$(BIN)/python -m reports.render comparison claims
 
 test: $(VENV)/.dev  ## Run every test, offline
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile

@@ -22,6 +22,7 @@ from modeling_bert_bilstm.training.arguments import (
     ReviewTrainingArguments,
     parse_arguments,
 )
+from modeling_bert_bilstm.training.augmenting import augment_train_split
 from modeling_bert_bilstm.training.batching import ReviewCollator
 from modeling_bert_bilstm.training.calibration import fit_temperature
 from modeling_bert_bilstm.training.epoch_record import build_history
@@ -115,9 +116,11 @@ def prepare_run(argv: Sequence[str] | None = None) -> Run:
         check_trained(config, source.name, training_options.resume_from_checkpoint, has_fresh_classifier=is_fresh)
     set_seed(training_options.seed)
 
-    # 2. Reviews, split and checked for leaks.
+    # 2. Reviews, split and checked for leaks; then copies in the train split, where asked for.
     with training_options.main_process_first(desc="reading reviews"):
         splits, report = load_splits(**build_split_options(data_options, model_options))
+        if training_options.do_train:
+            splits, report = augment_train_split(splits, report, data_options, training_options.seed)
 
     # 3. Word pieces: whole reviews, unless a longest review was asked for.
     with training_options.main_process_first(desc="tokenizing"):

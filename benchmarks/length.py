@@ -59,7 +59,7 @@ def measure_memory(backend: TorchBackend, lengths: tuple[int, ...]) -> dict[int,
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forgets the peak so far
             before = _read_status("VmRSS")
             read_once(backend, length)
-            memory[length] = _read_status("VmHWM") - before
+            memory[length] = max(0.0, _read_status("VmHWM") - before)  # the counters lag a little
         except OSError:
             memory[length] = None
     return memory

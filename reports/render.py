@@ -4,13 +4,14 @@ A quoted part stands between `<!-- name: begin -->` and `<!-- name: end -->`; te
 what this file renders. `reports/quickstart.json` is the results.json of a quickstart run, copied here to be quoted.
 """
 
+import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks import corpora, length
 from modeling_bert_bilstm.training.results import render_summary
-from reports import speed
+from reports import claims, compare, speed
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +37,8 @@ QUOTES: dict[str, tuple[str, Callable[[], str]]] = {
     "quickstart": ("README.md", render_quickstart),
     "length": ("docs/architecture.md", render_length),
     "corpora": ("docs/data.md", render_corpora),
+    "comparison": ("README.md", compare.render_short),
+    "claims": ("docs/reproduce.md", claims.render_claims),
 }
 
 
@@ -46,11 +49,32 @@ def split_at_markers(text: str, name: str) -> tuple[str, str, str]:
     return before, inside.rstrip("\n"), after
 
 
-def main() -> None:
-    """Write every quoted part into its document, the page on speed, and its chart."""
+def write_speed() -> None:
+    """Write the page on speed, and its chart."""
     speed.PAGE.write_text(speed.render_page(), encoding="utf-8")
     length.draw_chart(json.loads(length.RESULT.read_text(encoding="utf-8")), speed.CHART)
-    for name, (document, render) in QUOTES.items():
+
+
+def write_comparison() -> None:
+    """Write the page on the systems of the literature."""
+    compare.PAGE.write_text(compare.render_page(), encoding="utf-8")
+
+
+# The page that goes with a quoted part.
+PAGES: dict[str, Callable[[], None]] = {"length": write_speed, "comparison": write_comparison}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the quoted parts that are named, or all, into their documents, and the pages that go with them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(QUOTES)}; default: all")
+    names = parser.parse_args(argv).names or list(QUOTES)
+    if not set(names) <= set(QUOTES):
+        parser.error(f"the names must be of {', '.join(QUOTES)}, got {', '.join(names)}")
+    for name in names:
+        if name in PAGES:
+            PAGES[name]()
+        document, render = QUOTES[name]
         path = ROOT / document
         before, _, after = split_at_markers(path.read_text(encoding="utf-8"), name)
         text = f"{before}<!-- {name}: begin -->\n{render()}\n<!-- {name}: end -->{after}"

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from transformers.pipelines import PIPELINE_REGISTRY
 
+from baselines.run import build_parser as build_run_parser
 from modeling_bert_bilstm.training.arguments import build_parser, parse_arguments
 from push_to_hub import build_parser as build_push_parser
 from reports.render import QUOTES, split_at_markers
@@ -58,7 +59,8 @@ def test_the_tree_is_the_real_one():
 
 
 def test_every_flag_in_the_documents_exists():
-    known = {option for parser in (build_parser(), build_push_parser()) for option in parser._option_string_actions}
+    parsers = (build_parser(), build_push_parser(), build_run_parser())
+    known = {option for parser in parsers for option in parser._option_string_actions}
     of_launchers = {"--standalone", "--nproc_per_node", "--cpu", "--num_cpu_threads_per_process"}
     for path in DOCUMENTS:
         flags = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_]*", path.read_text(encoding="utf-8")))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..augmentation import AUGMENTER_PREFIX, parse_augmenter
 from ..data import PACKAGE_PREFIX
 
 
@@ -101,6 +102,17 @@ class DataArguments:
     shuffle_train_dataset: bool = field(
         default=False, metadata={"help": "Mix the train reviews once before training; each epoch mixes them anyway."}
     )
+    augment: str | None = field(
+        default=None,
+        metadata={
+            "help": "Fill the smaller classes of the train split, and of no other, with changed copies of their "
+            "reviews: `nlpaug:` and `swap`, `keyboard`, `spelling`, `synonym_wordnet`, `synonym_embedding:FILE`, "
+            "`contextual:FOLDER` or `summary:FOLDER`. docs/data.md says which keep the label. It follows `seed`."
+        },
+    )
+    augment_ratio: float | None = field(
+        default=None, metadata={"help": "Share of the largest class, in (0, 1], to fill up to. Default: all of it."}
+    )
     max_train_samples: int | None = field(default=None, metadata={"help": "Train on so many reviews at most."})
     max_eval_samples: int | None = field(default=None, metadata={"help": "Validate on so many reviews at most."})
     max_predict_samples: int | None = field(default=None, metadata={"help": "Test on so many reviews at most."})
@@ -154,6 +166,7 @@ class DataArguments:
         self._check_revision()
         self._check_polarity()
         self._check_review_lengths()
+        self._check_augmenter()
 
     def _check_revision(self) -> None:
         name = self.dataset_name
@@ -193,3 +206,20 @@ class DataArguments:
                 f"`--max_train_review_length` must be at most `--max_review_length`, {longest}, "
                 f"got {longest_in_training}."
             )
+
+    def _check_augmenter(self) -> None:
+        if self.augment_ratio is not None and self.augment is None:
+            raise ValueError("`--augment_ratio` needs `--augment`, which is not set.")
+        if self.augment_ratio is not None and not 0 < self.augment_ratio <= 1:
+            raise ValueError(f"`--augment_ratio` must be in (0, 1], got {self.augment_ratio}.")
+        if self.augment is None:
+            return
+        if self.do_regression or self.multi_label:
+            raise ValueError(
+                "`--augment` needs one label a review. Drop it, or `--do_regression` and `--multi_label`."
+            )
+        self.augment = f"{AUGMENTER_PREFIX}{self.augment.removeprefix(AUGMENTER_PREFIX)}"
+        try:
+            parse_augmenter(self.augment)
+        except ValueError as error:
+            raise ValueError(f"`--augment`: {error}") from error

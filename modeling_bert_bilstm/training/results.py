@@ -73,6 +73,9 @@ def _says_nothing(value: object) -> bool:
 
 
 def _shorten_path(value: object) -> object:
+    if isinstance(value, str) and value.startswith("nlpaug:") and value.count(":") > 1:
+        augmenter, _, path = value.rpartition(":")
+        return f"{augmenter}:{_shorten_path(path)}"
     is_path = isinstance(value, str) and (value.startswith(("~", "..")) or Path(value).is_absolute())
     return Path(value).name if is_path else getattr(value, "value", value)
 

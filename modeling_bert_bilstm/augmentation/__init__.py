@@ -1,0 +1,21 @@
+"""More train reviews: changed texts, or rows between two others among the states of an encoder.
+
+Whatever is made here belongs into the train split alone.
+"""
+
+from .smote import EncoderStates, cache_states, measure_lengths, oversample_states
+from .text import AUGMENTER_PREFIX, AUGMENTERS, TextAugmenter, augment_minority, build_augmenter, parse_augmenter
+
+
+__all__ = [
+    "AUGMENTERS",
+    "AUGMENTER_PREFIX",
+    "EncoderStates",
+    "TextAugmenter",
+    "augment_minority",
+    "build_augmenter",
+    "cache_states",
+    "measure_lengths",
+    "oversample_states",
+    "parse_augmenter",
+]

@@ -1,0 +1,182 @@
+"""The parts of reports/comparison.md that take the systems apart: parts, polarity rule, length.
+
+Shapes: F films, N reviews, C classes.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from baselines.results import Result, read_test_reviews
+from modeling_bert_bilstm.data import get_label_scheme
+from modeling_bert_bilstm.evaluation.significance import Difference, paired_bootstrap
+from modeling_bert_bilstm.polarity import ShareLikelihood, decide_verdict
+from reports.cells import render_accuracy, render_difference, render_p
+from reports.measured import (
+    CORPUS_NAMES,
+    DEFAULT_ENCODER,
+    REFERENCE,
+    Row,
+    adjust,
+    compare_rows,
+    find_row,
+)
+
+
+# What is taken away or put in, the system with it, and the one without, on the same encoder where both have one.
+PARTS = (
+    ("encoder: pretrained, not from scratch", REFERENCE, "transformer_from_scratch"),
+    ("encoder: fine-tuned, not frozen", REFERENCE, "frozen_cls"),
+    ("BiLSTM: our model, not the stock head", "ours", REFERENCE),
+    ("BiLSTM: under our pooling, not mean alone", "ours", "ours_no_lstm_mean"),
+    ("BiLSTM: under pooling by mean", "ours_mean", "ours_no_lstm_mean"),
+    ("BiLSTM: under pooling by max", "ours_max", "ours_no_lstm_max"),
+    ("BiLSTM: under pooling by attention", "ours_attention", "ours_no_lstm_attention"),
+    ("BiLSTM: under pooling by [CLS]", "ours_cls", "ours_no_lstm_cls"),
+    ("BiLSTM: Gao's, not Gao's BERT", "gao_bert_bilstm", "stock_gao"),
+    ("BiLSTM: Nkhata's text, not the stock head", "nkhata_text", REFERENCE),
+    ("BiLSTM: on a frozen encoder", "frozen_bilstm", "frozen_mean"),
+    ("SMOTE: encoder frozen", "frozen_smote", "frozen_bilstm"),
+    ("SMOTE: on pooled vectors, after fine-tuning", "decoupled_smote", "decoupled"),
+    ("rival of SMOTE: class weights", "ours_class_weights", "ours"),
+    ("rival of SMOTE: oversampling", "ours_oversampling", "ours"),
+)
+AUGMENTED = "ours_augmented"
+LENGTHS = (64, 128, 256, 512)
+MIN_SHARE_LONGER = 0.1
+MIN_REVIEWS_A_FILM = 10
+_NUM_RESAMPLES = 2000
+
+
+def list_pairs(rows: Sequence[Row]) -> list[tuple[str, Row, Row]]:
+    """Return what differs, the row with it and the row without, for all pairs of one corpus that are measured."""
+    encoders = list(dict.fromkeys(row.encoder for row in rows if row.encoder))
+    pairs = []
+    for part, system, other in PARTS:
+        found = [(find_row(rows, system, encoder), find_row(rows, other, encoder)) for encoder in encoders]
+        pairs += [(part, *pair) for pair in found if all(pair)]
+    for row in rows:
+        plain = find_row(rows, "ours", row.encoder)
+        if row.system == AUGMENTED and plain is not None:
+            pairs.append((f"NLPAUG: {row.record['options']['augment'].partition(':')[0]}", row, plain))
+    for encoder in encoders:
+        for system in (REFERENCE, "ours"):
+            pair = find_row(rows, system, encoder), find_row(rows, system)
+            if encoder != DEFAULT_ENCODER and all(pair):
+                pairs.append((f"encoder: {encoder}, not {DEFAULT_ENCODER}", *pair))
+    return pairs
+
+
+def render_parts(rows: dict[str, list[Row]]) -> str | None:
+    """Render the table of what each part brings, on every corpus."""
+    pairs = [pair for of_corpus in rows.values() for pair in list_pairs(of_corpus)]
+    if not pairs:
+        return None
+    lines = [
+        "| part | with | without | corpus | encoder | accuracy with | without | macro F1 with | without "
+        "| difference of accuracy | p | verdict |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    comparisons = adjust([compare_rows(row, other) for _, row, other in pairs])
+    for (part, row, other), comparison in zip(pairs, comparisons, strict=True):
+        verdict = {1: "it helps", 0: "no difference shown", -1: "it hurts"}[comparison.sign]
+        lines.append(
+            f"| {part} | {row.name} | {other.name} | {CORPUS_NAMES[row.corpus]} | {row.encoder} "
+            f"| {render_accuracy(row)} | {render_accuracy(other)} | {render_accuracy(row, 'f1_macro')} "
+            f"| {render_accuracy(other, 'f1_macro')} | {render_difference(comparison.difference)} "
+            f"| {render_p(comparison.adjusted_p)} | {verdict} |"
+        )
+    return "\n".join(lines)
+
+
+def measure_polarity(result: Result, films: np.ndarray) -> dict[str, np.ndarray]:
+    """Return for each film with enough reviews what was said of it from the predictions, and how far off that is.
+
+    Args:
+        result: Test predictions of a corpus with films.
+        films: A number for the film of each test review, (N,).
+
+    Returns:
+        `same_verdict`, whether the papers' rule says the same of predicted and of true labels; `counted` and
+        `estimated`, the distance in polarity, in [0, 2], of the counted predictions and of the estimate to the true
+        mean; each (F,).
+    """
+    probabilities, labels = result.probabilities, result.labels
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
+    num_labels = probabilities.shape[1]
+    values = np.asarray(get_label_scheme(num_labels).polarity)
+    counts = np.array(list(result.record["train_label_counts"].values()), dtype=np.float64)
+    found: dict[str, list] = {"same_verdict": [], "counted": [], "estimated": []}
+    order = np.argsort(films, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(films[order])) + 1):
+        if len(rows) < MIN_REVIEWS_A_FILM:
+            continue
+        true, said = (np.bincount(of_film[rows], minlength=num_labels) for of_film in (labels, result.predictions))
+        shares = ShareLikelihood(probabilities[rows], counts / counts.sum()).maximise()
+        polarity = true @ values / len(rows)
+        found["same_verdict"].append(decide_verdict(true.tolist()) == decide_verdict(said.tolist()))
+        found["counted"].append(abs(said @ values / len(rows) - polarity))
+        found["estimated"].append(abs(shares @ values - polarity))
+    return {key: np.asarray(numbers, dtype=np.float64) for key, numbers in found.items()}
+
+
+def bootstrap_mean(numbers: np.ndarray, seed: int = 0) -> Difference:
+    """Return the mean of F numbers with its 95% percentile interval over them."""
+    drawn = np.random.default_rng(seed).integers(0, len(numbers), (_NUM_RESAMPLES, len(numbers)))
+    low, high = np.quantile(numbers[drawn].mean(axis=1), [0.025, 0.975])
+    return Difference(float(numbers.mean()), float(low), float(high))
+
+
+def render_polarity(rows: dict[str, list[Row]], folder: Path) -> str | None:
+    """Render how well the papers' rule and the estimate tell the overall polarity of films."""
+    lines = []
+    for corpus, of_corpus in rows.items():
+        reviews = read_test_reviews(folder / corpus)
+        chosen = [row for row in of_corpus if row.system in (REFERENCE, "ours", "tfidf")]
+        for row in chosen if reviews is not None and reviews.films is not None else ():
+            found = measure_polarity(row.results[0], reviews.films)
+            if not len(found["counted"]):
+                continue
+            difference = bootstrap_mean(found["estimated"] - found["counted"])
+            lines.append(
+                f"| {CORPUS_NAMES[corpus]} | {row.name} | {row.encoder or ''} | {len(found['counted']):,} "
+                f"| {100 * found['same_verdict'].mean():.1f}% | {found['counted'].mean():.3f} "
+                f"| {found['estimated'].mean():.3f} "
+                f"| {difference.difference:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}] |"
+            )
+    head = [
+        "| corpus | system | encoder | films | same verdict | error, counted | error, estimate "
+        "| estimate less counted |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    return "\n".join(head + lines) if lines else None
+
+
+def render_lengths(rows: dict[str, list[Row]], folder: Path) -> str | None:
+    """Render accuracy by length of the review, for each corpus that has long ones."""
+    parts = []
+    for corpus, of_corpus in rows.items():
+        reviews = read_test_reviews(folder / corpus)
+        if reviews is None or (reviews.num_word_pieces > LENGTHS[0]).mean() < MIN_SHARE_LONGER:
+            continue
+        classes = np.searchsorted(LENGTHS, reviews.num_word_pieces)  # the first bound that is not below the length
+        names = [f"up to {length}" for length in LENGTHS] + [f"more than {LENGTHS[-1]}"]
+        chosen = {name: classes == i for i, name in enumerate(names) if (classes == i).any()}
+        heads = [f"{name} ({int(is_in.sum()):,})" for name, is_in in chosen.items()]
+        lines = [f"| {CORPUS_NAMES[corpus]} | encoder | {' | '.join(heads)} |", "|---|---|" + "---|" * len(chosen)]
+        for row in of_corpus:
+            cells = [f"{100 * row.correct[:, is_in].mean():.2f}" for is_in in chosen.values()]
+            lines.append(f"| {row.name} | {row.encoder or ''} | {' | '.join(cells)} |")
+        for encoder in dict.fromkeys(row.encoder for row in of_corpus if row.encoder):
+            ours, stock = (find_row(of_corpus, system, encoder) for system in ("ours", REFERENCE))
+            if ours is not None and stock is not None:
+                cells = [
+                    render_difference(paired_bootstrap(ours.correct[:, is_in], stock.correct[:, is_in]))
+                    for is_in in chosen.values()
+                ]
+                lines.append(f"| ours less {REFERENCE} | {encoder} | {' | '.join(cells)} |")
+        parts.append(
+            "\n".join(lines) + f"\n\nIn brackets the reviews of each length, by the tokenizer of {reviews.encoder}."
+        )
+    return "\n\n".join(parts) or None
