@@ -26,11 +26,12 @@ def test_options_that_differ_are_reported(tmp_path):
         ["--model_name_or_path", str(tmp_path / "encoder"), "--token", "hf_secret", "--train_file", "data/a.csv"]
         + ["--test_file", "~/b.csv", "--learning_rate", "1e-3", "--output_dir", str(tmp_path), "--pooling", "cls"]
         + ["--lr_scheduler_type", "constant", "--report_to", "tensorboard"]
-        + ["--encoder_hidden_dropout", "0"]
+        + ["--encoder_hidden_dropout", "0", "--augment", f"nlpaug:contextual:{tmp_path}/language_model"]
     )
     described = describe_options(*options)
     assert described["model"] == {"model_name_or_path": "encoder", "pooling": ["cls"], "encoder_hidden_dropout": 0.0}
-    assert described["data"] == {"train_file": "data/a.csv", "test_file": "b.csv"}
+    files = {"train_file": "data/a.csv", "test_file": "b.csv"}
+    assert described["data"] == {**files, "augment": "nlpaug:contextual:language_model"}
     assert described["training"]["learning_rate"] == 1e-3
     assert described["training"]["lr_scheduler_type"] == "constant"
     assert described["training"]["report_to"] == ["tensorboard"]
