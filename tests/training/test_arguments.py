@@ -25,7 +25,7 @@ def write_recipe(tmp_path):
 def test_every_recipe_parses_and_is_short(path):
     model, data, training = parse_arguments([str(path)])
     assert model.model_name_or_path
-    assert data.dataset_name or path.stem == "gao_bert_bilstm"
+    assert data.dataset_name or data.train_file or path.stem == "gao_bert_bilstm"
     assert training.run_name == path.stem
     assert training.output_dir == f"runs/{path.stem}"
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 20
