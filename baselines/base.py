@@ -104,11 +104,7 @@ SYSTEMS: dict[str, SystemEntry] = {
     "nkhata_code": SystemEntry("nkhata_code", "NkhataReleasedCode", {}, True),
     "nkhata_text": SystemEntry("nkhata_text", "NkhataText", {}, True),
     "ours": _ours(),
-    **{
-        f"ours_no_lstm_{pooling}": _ours(lstm_num_layers=0, pooling=(pooling,))
-        for pooling in _POOLINGS
-        if pooling != "last"
-    },
+    "ours_no_lstm": _ours(lstm_num_layers=0),
     **{f"ours_{pooling}": _ours(lstm_num_layers=1, pooling=(pooling,)) for pooling in _POOLINGS},
     "ours_class_weights": _ours(balance="class_weights"),
     "ours_oversampling": _ours(balance="oversampling"),

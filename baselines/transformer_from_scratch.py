@@ -118,7 +118,7 @@ class TransformerFromScratch:
             num_epochs=num_epochs,
             batch_size=batch_size,
             learning_rate=learning_rate,
-            weight_decay=0.01,  # AdamW's own default; the paper names none
+            keep_best_epoch=False,  # neither this nor weight decay is in the paper: as in Gao's other two systems
             seed=seed,
         )
 
@@ -128,7 +128,7 @@ class TransformerFromScratch:
         labels: Sequence[int],
         validation: tuple[Sequence[str], Sequence[int]] | None = None,
     ) -> None:
-        """Learn vocabulary and weights from the training reviews; validation chooses the epoch."""
+        """Learn vocabulary and weights from the training reviews; validation is not used."""
         labels = check_reviews(texts, labels, self.num_labels)
         self._tokenizer = train_word_tokenizer(texts)
         self._model = build_seeded(

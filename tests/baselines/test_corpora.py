@@ -56,13 +56,11 @@ def test_fingerprints_tell_corpora_apart(corpora):
     }
 
 
-def test_mr_is_cut_in_proportion_and_knows_no_sst_test_sentence(corpora):
+def test_mr_is_cut_in_proportion(corpora):
     corpus = corpora["mr"]
     assert len(corpus.test.labels) == 21
     assert 10 <= sum(corpus.test.labels) <= 11
-    of_sst = {normalise_text(text) for text in build_reviews(25, seed=2)[0]}
-    assert of_sst.isdisjoint(normalise_text(text) for text in corpus.train.texts + corpus.validation.texts)
-    assert len(corpus.train.texts) + len(corpus.validation.texts) > 55
+    assert len(corpus.train.texts) + len(corpus.validation.texts) > 75
 
 
 def test_imdb_validation_has_films_of_its_own(corpora):

@@ -30,7 +30,7 @@ NAMES = [
     "nkhata_code",
     "nkhata_text",
     "ours",
-    "ours_no_lstm_attention",
+    "ours_no_lstm",
     "ours_last",
     "ours_class_weights",
     "ours_oversampling",
