@@ -91,7 +91,7 @@ def _read_sst2(folder: Path) -> dict[str, datasets.Dataset]:
 
 
 def _read_mr(folder: Path) -> dict[str, datasets.Dataset]:
-    """Cut a fifth for test, since MR has none; 1,702 of its sentences stand in SST's test: never train here for SST."""
+    """Cut a fifth for test, since MR has none; 1,702 of its sentences are in SST's test: never train here for SST."""
     source = ReviewSource(folder / "mr" / "rt-polarity.parquet")
     return load_splits(train=source, test_size=0.2, seed=_SPLIT_SEED)[0]
 
