@@ -62,6 +62,7 @@ setup(
         "safetensors>=0.6",
         "psutil",
         "pyyaml",
+        "rich>=13",
     ],
     extras_require=EXTRAS,
 )

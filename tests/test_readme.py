@@ -8,6 +8,7 @@ import pytest
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from baselines.run import build_parser as build_run_parser
+from modeling_bert_bilstm.inference.films import build_parser as build_films_parser
 from modeling_bert_bilstm.training.arguments import build_parser, parse_arguments
 from push_to_hub import build_parser as build_push_parser
 from reports.render import QUOTES, split_at_markers
@@ -59,7 +60,7 @@ def test_the_tree_is_the_real_one():
 
 
 def test_every_flag_in_the_documents_exists():
-    parsers = (build_parser(), build_push_parser(), build_run_parser())
+    parsers = (build_parser(), build_push_parser(), build_run_parser(), build_films_parser())
     known = {option for parser in parsers for option in parser._option_string_actions}
     of_launchers = {"--standalone", "--nproc_per_node", "--cpu", "--num_cpu_threads_per_process"}
     for path in DOCUMENTS:
@@ -71,11 +72,15 @@ def test_every_command_line_is_understood():
     lines = [line for block in list_blocks("bash") for line in block.splitlines()]
     train = [line.split("train.py ")[1] for line in lines if "train.py " in line]
     push = [line.split("push_to_hub.py ")[1] for line in lines if "push_to_hub.py " in line]
+    read = [line.split("inference.films ")[1] for line in lines if "inference.films " in line]
     assert len(train) == 2
     assert len(push) == 1
+    assert len(read) == 3
     for line in train:
         words = line.split()
         parse_arguments([str(REPOSITORY / words[0]), *words[1:]] if words[0].endswith(".yaml") else words)
+    for line in read:
+        build_films_parser().parse_args(line.split())
     for line in push:
         build_push_parser().parse_args(line.split())
 
