@@ -1,6 +1,6 @@
-"""What a system is, the names of all of them, and the logistic regression that several end in.
+"""What a system is, and the names of all of them.
 
-Shapes: N reviews, F features, C classes.
+Shapes: N reviews, C classes.
 """
 
 import importlib
@@ -8,21 +8,12 @@ import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from modeling_bert_bilstm.inference.optional import import_optional
-
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
 
 EXTRA = "baselines"  # of setup.py: what systems without a neural network import
-# Inverse strengths of regularisation to choose from, the strongest first.
-_REGULARISATIONS = (0.01, 0.1, 1.0, 10.0, 100.0)
-_DEFAULT_REGULARISATION, _MAX_ITERATIONS = 1.0, 1000
 
 
 class System(Protocol):
@@ -57,6 +48,10 @@ class System(Protocol):
 # Names
 
 
+# What a system's validation reviews choose.
+EPOCH, STRENGTH = "epoch", "strength"
+
+
 @dataclass(frozen=True)
 class SystemEntry:
     """Where a system stands.
@@ -67,6 +62,7 @@ class SystemEntry:
         options: Keywords that make the name what it is; nobody may set them otherwise.
         needs_encoder: Whether it starts from a pretrained encoder.
         required: Keywords that whoever builds it must give.
+        chosen: What validation reviews choose: `EPOCH`, else the last one is kept; `STRENGTH` of regularisation.
     """
 
     module: str
@@ -74,32 +70,35 @@ class SystemEntry:
     options: dict[str, object] = field(default_factory=dict)
     needs_encoder: bool = False
     required: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
 
 
 def _ours(required: tuple[str, ...] = (), **options: object) -> SystemEntry:
-    return SystemEntry("ours", "Ours", options, needs_encoder=True, required=required)
+    return SystemEntry("ours", "Ours", options, needs_encoder=True, required=required, chosen=(EPOCH,))
 
 
 _POOLINGS = ("cls", "last", "mean", "max", "attention")
 
 SYSTEMS: dict[str, SystemEntry] = {
     "majority": SystemEntry("majority", "MajorityClass"),
-    "tfidf": SystemEntry("tfidf", "TfidfClassifier"),
-    "word2vec": SystemEntry("word2vec", "Word2VecClassifier"),
-    "fasttext": SystemEntry("fasttext", "FastTextClassifier"),
-    "glove": SystemEntry("glove", "GloveClassifier"),
+    "tfidf": SystemEntry("tfidf", "TfidfClassifier", chosen=(STRENGTH,)),
+    "word2vec": SystemEntry("word2vec", "Word2VecClassifier", chosen=(STRENGTH,)),
+    "fasttext": SystemEntry("fasttext", "FastTextClassifier", chosen=(STRENGTH,)),
+    "glove": SystemEntry("glove", "GloveClassifier", chosen=(STRENGTH,)),
     **{
-        f"frozen_{pooling}": SystemEntry("frozen_encoder", "FrozenEncoderClassifier", {"pooling": pooling}, True)
+        f"frozen_{pooling}": SystemEntry(
+            "frozen_encoder", "FrozenEncoderClassifier", {"pooling": pooling}, True, chosen=(STRENGTH,)
+        )
         for pooling in ("cls", "mean")
     },
     "transformer_from_scratch": SystemEntry("transformer_from_scratch", "TransformerFromScratch"),
-    "bilstm_from_scratch": SystemEntry("bilstm_from_scratch", "BiLSTMFromScratch"),
-    "bilstm_glove": SystemEntry("bilstm_from_scratch", "BiLSTMOnGlove"),
+    "bilstm_from_scratch": SystemEntry("bilstm_from_scratch", "BiLSTMFromScratch", chosen=(EPOCH,)),
+    "bilstm_glove": SystemEntry("bilstm_from_scratch", "BiLSTMOnGlove", chosen=(EPOCH,)),
     **{
         f"stock_{setting}": SystemEntry("stock_head", "StockHead", {"setting": setting}, True)
         for setting in ("gao", "case_study", "mini_project")
     },
-    "stock": SystemEntry("stock_head", "StockHead", {"setting": "ours"}, True),
+    "stock": SystemEntry("stock_head", "StockHead", {"setting": "ours"}, True, chosen=(EPOCH,)),
     "gao_bert_bilstm": SystemEntry("gao_bert_bilstm", "GaoBertBiLSTM", {}, True),
     "nkhata_code": SystemEntry("nkhata_code", "NkhataReleasedCode", {}, True),
     "nkhata_text": SystemEntry("nkhata_text", "NkhataText", {}, True),
@@ -109,10 +108,14 @@ SYSTEMS: dict[str, SystemEntry] = {
     "ours_class_weights": _ours(balance="class_weights"),
     "ours_oversampling": _ours(balance="oversampling"),
     "ours_augmented": _ours(required=("augment",)),
-    "frozen_smote": SystemEntry("frozen_smote", "FrozenSmote", {"smote": True}, True),
-    "frozen_bilstm": SystemEntry("frozen_smote", "FrozenSmote", {"smote": False}, True),
-    "decoupled_smote": SystemEntry("decoupled_smote", "DecoupledSmote", {"smote": True}, True),
-    "decoupled": SystemEntry("decoupled_smote", "DecoupledSmote", {"smote": False}, True),
+    **{
+        name: SystemEntry("frozen_smote", "FrozenSmote", {"smote": smote}, True, chosen=(EPOCH,))
+        for name, smote in (("frozen_smote", True), ("frozen_bilstm", False))
+    },
+    **{
+        name: SystemEntry("decoupled_smote", "DecoupledSmote", {"smote": smote}, True, chosen=(EPOCH, STRENGTH))
+        for name, smote in (("decoupled_smote", True), ("decoupled", False))
+    },
 }
 
 
@@ -188,59 +191,3 @@ def check_reviews(texts: Sequence[str], labels: Sequence[int], num_labels: int) 
     if strange:
         raise ValueError(f"`labels` must be from 0 to {num_labels - 1} for {num_labels} classes, found {strange}.")
     return np.asarray(labels, dtype=np.int64)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Logistic regression
-
-
-class TunedLogisticRegression:
-    """Logistic regression of C classes, as strongly regularised as does best on validation reviews.
-
-    Args:
-        num_labels: C; a class without a training review has probability 0.
-        standardise: Bring each feature to mean 0 and deviation 1 first, as the training reviews have it.
-    """
-
-    def __init__(self, num_labels: int, *, standardise: bool):
-        self.num_labels = num_labels
-        self.standardise = standardise
-
-    def fit(
-        self,
-        features: "np.ndarray | csr_matrix",
-        labels: np.ndarray,
-        validation: "tuple[np.ndarray | csr_matrix, np.ndarray] | None" = None,
-    ) -> None:
-        """Learn from features (N, F), dense or sparse, and labels (N,); without validation the strength is 1."""
-        if self.standardise:
-            self._mean, deviation = features.mean(axis=0), features.std(axis=0)  # (F,), (F,)
-            self._deviation = np.where(deviation > 0, deviation, 1.0)  # (F,)
-        if validation is None:
-            self._regression = self._fit_one(features, labels, _DEFAULT_REGULARISATION)
-            return
-        best = -1.0
-        for strength in _REGULARISATIONS:
-            regression = self._fit_one(features, labels, strength)
-            accuracy = regression.score(self._scale(validation[0]), validation[1])
-            if accuracy > best:  # of equals the stronger one stays
-                best, self._regression = accuracy, regression
-
-    def _fit_one(self, features: "np.ndarray | csr_matrix", labels: np.ndarray, strength: float) -> object:
-        linear_model = import_optional("sklearn.linear_model", EXTRA)
-        regression = linear_model.LogisticRegression(C=strength, max_iter=_MAX_ITERATIONS)
-        return regression.fit(self._scale(features), labels)
-
-    def _scale(self, features: "np.ndarray | csr_matrix") -> "np.ndarray | csr_matrix":
-        return (features - self._mean) / self._deviation if self.standardise else features
-
-    def predict_proba(self, features: "np.ndarray | csr_matrix") -> np.ndarray:
-        """Return the probability of each class: (N, F) -> float64 (N, C)."""
-        probabilities = np.zeros((features.shape[0], self.num_labels))
-        if len(probabilities):
-            probabilities[:, self._regression.classes_] = self._regression.predict_proba(self._scale(features))
-        return probabilities
-
-    def count_parameters(self) -> int:
-        """Return the number of coefficients and intercepts, in which the scale of the features can be folded."""
-        return self._regression.coef_.size + self._regression.intercept_.size

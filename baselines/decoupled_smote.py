@@ -11,8 +11,9 @@ from torch import nn
 
 from modeling_bert_bilstm.augmentation import oversample_states
 
-from .base import TunedLogisticRegression, check_reviews
+from .base import check_reviews
 from .fine_tuning import Labelled
+from .logistic_regression import TunedLogisticRegression
 from .ours import Ours
 from .rows import compute_logits, encode_rows
 

@@ -17,7 +17,8 @@ from modeling_bert_bilstm.configuration_bert_bilstm import compute_max_encoder_l
 from modeling_bert_bilstm.modeling_bert_bilstm import pool_mean
 from modeling_bert_bilstm.training.batching import prepare_tokenizer
 
-from .base import TunedLogisticRegression, check_reviews
+from .base import check_reviews
+from .logistic_regression import TunedLogisticRegression
 from .rows import build_encode, compute_logits, encode_rows
 
 

@@ -5,7 +5,6 @@ of the longest, D encoder width.
 """
 
 import contextlib
-import hashlib
 import tempfile
 import time
 from abc import abstractmethod
@@ -22,12 +21,10 @@ from modeling_bert_bilstm.augmentation import EncoderStates, cache_states
 from modeling_bert_bilstm.hardware import is_bfloat16_faster
 
 from .base import check_reviews
+from .encoders import compute_folder_fingerprint
 from .fine_tuned_system import FineTunedSystem
 from .fine_tuning import Labelled, fine_tune_rows
 from .rows import Rows, collate_rows, encode_rows, plan_row_batches
-
-
-_ENCODER_FILES = (".json", ".txt", ".model", ".safetensors", ".bin")
 
 
 class StatesClassifier(BertBiLSTMForSequenceClassification):
@@ -134,13 +131,3 @@ class FrozenStatesSystem(FineTunedSystem):
             return
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
-
-
-def compute_folder_fingerprint(folder: Path | str) -> str:
-    """Return the sha256 over the files of an encoder: weights, configuration, tokenizer."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(folder).iterdir()):
-        if path.suffix in _ENCODER_FILES:
-            with path.open("rb") as file:
-                digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()

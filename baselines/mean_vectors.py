@@ -11,7 +11,8 @@ import numpy as np
 
 from modeling_bert_bilstm.inference.optional import import_optional
 
-from .base import EXTRA, TunedLogisticRegression, check_reviews
+from .base import EXTRA, check_reviews
+from .logistic_regression import TunedLogisticRegression
 
 
 # As the words of GloVe and of the Stanford trees are split: do + n't, film + 's, and each sign alone.

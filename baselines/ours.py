@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
-from modeling_bert_bilstm.augmentation import augment_minority, build_augmenter
+from modeling_bert_bilstm.augmentation import augment_minority, build_augmenter, choose_sources
 from modeling_bert_bilstm.training.losses import compute_class_weights
 
 from .base import check_reviews
@@ -108,11 +108,5 @@ def oversample_places(labels: np.ndarray, seed: int) -> np.ndarray:
         labels: Class of each review (N,).
         seed: Another seed draws others.
     """
-    generator = np.random.default_rng(seed)
-    classes, counts = np.unique(labels, return_counts=True)
-    places = [np.arange(len(labels))]
-    for label, count in zip(classes, counts, strict=True):
-        members, missing = np.flatnonzero(labels == label), counts.max() - count
-        rounds = [generator.permutation(members) for _ in range(-(-missing // count))]
-        places.append(np.concatenate([members[:0], *rounds])[:missing])
-    return np.concatenate(places)
+    drawn = np.array(choose_sources(labels.tolist(), seed=seed), dtype=np.int64)
+    return np.concatenate([np.arange(len(labels)), drawn])

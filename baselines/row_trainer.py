@@ -17,6 +17,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from modeling_bert_bilstm.hardware import is_bfloat16_faster
 from modeling_bert_bilstm.training.losses import ClassWeightedLoss
+from modeling_bert_bilstm.training.optimizer import build_parameter_groups
 from modeling_bert_bilstm.training.samplers import ReviewSampler
 
 from .rows import Rows, collate_rows, compute_logits
@@ -217,18 +218,15 @@ def build_groups(model: nn.Module, decay_names: set[str], settings: FineTuningSe
     Raises:
         ValueError: The head is to have its own learning rate, but the model has no encoder below it.
     """
-    encoder = getattr(model, "base_model", model)
-    if settings.head_learning_rate is not None and encoder is model:
+    if settings.head_learning_rate is not None and getattr(model, "base_model", model) is model:
         raise ValueError("`head_learning_rate` needs a model with an encoder as its `base_model`. Leave it out.")
-    encoder_ids = {id(p) for p in encoder.parameters()}
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            is_own = settings.head_learning_rate is not None and id(parameter) not in encoder_ids
-            rate = settings.head_learning_rate if is_own else settings.learning_rate
-            decay = settings.weight_decay if name in decay_names else 0.0
-            groups.setdefault((rate, decay), []).append(parameter)
-    return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in groups.items()]
+    return build_parameter_groups(
+        model,
+        decay_names,
+        learning_rate=settings.learning_rate,
+        head_learning_rate=settings.head_learning_rate,
+        weight_decay=settings.weight_decay,
+    )
 
 
 def build_loss(settings: FineTuningSettings) -> Callable[..., torch.Tensor]:

@@ -11,33 +11,36 @@ package that brings it.
 import argparse
 import json
 import logging
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
-import torch
-from transformers import AutoTokenizer
 
 from baselines.base import build_system
-from baselines.corpora import Corpus, load_corpus
-from baselines.experiment import Experiment, find_encoder, load_experiment
+from baselines.corpora import load_corpus
+from baselines.encoders import find_encoder
+from baselines.experiment import Experiment, load_experiment
 from baselines.glove import load_glove
-from baselines.results import RESULTS, TestReviews, is_there, write_result, write_test_reviews
+from baselines.results import RESULTS, is_there, write_result, write_test_reviews
+from baselines.run_record import (
+    describe_corpus,
+    describe_libraries,
+    describe_test_reviews,
+    describe_training,
+    measure_peak_memory,
+)
 from modeling_bert_bilstm.evaluation.metrics import compute_metrics
-from modeling_bert_bilstm.hardware import choose_num_threads, describe_environment, prepare_process
+from modeling_bert_bilstm.hardware import choose_num_threads, prepare_process
 
 
 logger = logging.getLogger("baselines.run")
 
 ROOT = Path(__file__).resolve().parents[1]
-_LIBRARIES = ("scikit-learn", "gensim", "imbalanced-learn", "nlpaug")
 _SUM_TOLERANCE = 1e-3
 
 
@@ -87,8 +90,9 @@ def run_seed(experiment: Experiment, seed: int, data: Path, encoder: Path | None
         "train_seconds": train_seconds,
         "reviews_per_second": len(probabilities) / test_seconds,
         **measure_peak_memory(),
+        **describe_training(system, encoder),
         **describe_corpus(corpus),
-        "environment": _describe_environment(),
+        "environment": describe_libraries(),
     }
     path = experiment.get_path(results, seed)
     write_result(path, record, np.asarray(corpus.test.labels), probabilities)
@@ -113,48 +117,6 @@ def _check_probabilities(probabilities: np.ndarray, shape: tuple[int, int], syst
             f"{system!r} must give a distribution over the classes for each test review, {shape}, found "
             f"{probabilities.shape}, or rows that are none."
         )
-
-
-def describe_test_reviews(corpus: Corpus, encoder: Path, name: str) -> TestReviews:
-    """Return how many word pieces each test review has, special tokens included, its label and film."""
-    encoded = AutoTokenizer.from_pretrained(encoder)(corpus.test.texts)["input_ids"]
-    films = None if corpus.test.films is None else np.unique(corpus.test.films, return_inverse=True)[1]
-    return TestReviews(np.array([len(ids) for ids in encoded]), np.asarray(corpus.test.labels), films, name)
-
-
-def describe_corpus(corpus: Corpus) -> dict[str, dict]:
-    """Return sizes, classes and fingerprints of the splits."""
-    splits = {split: getattr(corpus, split) for split in ("train", "validation", "test")}
-    counts = np.bincount(corpus.train.labels, minlength=corpus.num_labels).tolist()
-    return {
-        "num_reviews": {split: len(reviews.texts) for split, reviews in splits.items()},
-        "train_label_counts": dict(zip(corpus.label_names, counts, strict=True)),
-        "fingerprints": corpus.fingerprints,
-    }
-
-
-def measure_peak_memory() -> dict[str, float]:
-    """Return the most memory that this process has held so far, and has held on the GPU, in MiB."""
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
-    peaks = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")]
-    if not peaks:  # some kernels do not tell; bytes on macOS, else KiB
-        unit = 2**20 if sys.platform == "darwin" else 2**10
-        peaks = [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit]
-    found = {"peak_memory_mib": round(peaks[0], 1)}
-    if torch.cuda.is_available():
-        found["peak_accelerator_memory_mib"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
-    return found
-
-
-def _describe_environment() -> dict[str, dict]:
-    environment = describe_environment()
-    for library in _LIBRARIES:
-        try:
-            environment["versions"][library] = version(library)
-        except PackageNotFoundError:
-            continue
-    return environment
 
 
 def run_apart(path: Path, seed: int, arguments: argparse.Namespace) -> bool:

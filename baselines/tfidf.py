@@ -6,7 +6,8 @@ import numpy as np
 
 from modeling_bert_bilstm.inference.optional import import_optional
 
-from .base import EXTRA, TunedLogisticRegression, check_reviews
+from .base import EXTRA, check_reviews
+from .logistic_regression import TunedLogisticRegression
 from .mean_vectors import split_words
 
 

@@ -1,9 +1,8 @@
-"""The parts of reports/comparison.md that take the systems apart: parts, polarity rule, length.
+"""The parts of reports/comparison.md that look closer at some systems: polarity rule, length.
 
 Shapes: F films, N reviews, C classes.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,78 +11,14 @@ from baselines.results import Result, read_test_reviews
 from modeling_bert_bilstm.data import get_label_scheme
 from modeling_bert_bilstm.evaluation.significance import Difference, paired_bootstrap
 from modeling_bert_bilstm.polarity import ShareLikelihood, decide_verdict
-from reports.cells import render_accuracy, render_difference, render_p
-from reports.measured import (
-    CORPUS_NAMES,
-    DEFAULT_ENCODER,
-    REFERENCE,
-    Row,
-    adjust,
-    compare_rows,
-    find_row,
-)
+from reports.cells import render_difference
+from reports.measured import CORPUS_NAMES, REFERENCE, Row, find_row
 
 
-# What is taken away or put in, the system with it, and the one without, on the same encoder where both have one.
-PARTS = (
-    ("encoder: pretrained, not from scratch", REFERENCE, "transformer_from_scratch"),
-    ("encoder: fine-tuned, not frozen", REFERENCE, "frozen_cls"),
-    ("BiLSTM: our model, not the stock head", "ours", REFERENCE),
-    ("BiLSTM: in our model", "ours", "ours_no_lstm"),
-    ("BiLSTM: Gao's, not Gao's BERT", "gao_bert_bilstm", "stock_gao"),
-    ("BiLSTM: Nkhata's text, not the stock head", "nkhata_text", REFERENCE),
-    ("BiLSTM: on a frozen encoder", "frozen_bilstm", "frozen_mean"),
-    ("SMOTE: encoder frozen", "frozen_smote", "frozen_bilstm"),
-    ("SMOTE: on pooled vectors, after fine-tuning", "decoupled_smote", "decoupled"),
-    ("rival of SMOTE: class weights", "ours_class_weights", "ours"),
-    ("rival of SMOTE: oversampling", "ours_oversampling", "ours"),
-)
-AUGMENTED = "ours_augmented"
 LENGTHS = (64, 128, 256, 512)
 MIN_SHARE_LONGER = 0.1
 MIN_REVIEWS_A_FILM = 10
 _NUM_RESAMPLES = 2000
-
-
-def list_pairs(rows: Sequence[Row]) -> list[tuple[str, Row, Row]]:
-    """Return what differs, the row with it and the row without, for all pairs of one corpus that are measured."""
-    encoders = list(dict.fromkeys(row.encoder for row in rows if row.encoder))
-    pairs = []
-    for part, system, other in PARTS:
-        found = [(find_row(rows, system, encoder), find_row(rows, other, encoder)) for encoder in encoders]
-        pairs += [(part, *pair) for pair in found if all(pair)]
-    for row in rows:
-        plain = find_row(rows, "ours", row.encoder)
-        if row.system == AUGMENTED and plain is not None:
-            pairs.append((f"NLPAUG: {row.record['options']['augment'].partition(':')[0]}", row, plain))
-    for encoder in encoders:
-        for system in (REFERENCE, "ours"):
-            pair = find_row(rows, system, encoder), find_row(rows, system)
-            if encoder != DEFAULT_ENCODER and all(pair):
-                pairs.append((f"encoder: {encoder}, not {DEFAULT_ENCODER}", *pair))
-    return pairs
-
-
-def render_parts(rows: dict[str, list[Row]]) -> str | None:
-    """Render the table of what each part brings, on every corpus."""
-    pairs = [pair for of_corpus in rows.values() for pair in list_pairs(of_corpus)]
-    if not pairs:
-        return None
-    lines = [
-        "| part | with | without | corpus | encoder | accuracy with | without | macro F1 with | without "
-        "| difference of accuracy | p | verdict |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    comparisons = adjust([compare_rows(row, other) for _, row, other in pairs])
-    for (part, row, other), comparison in zip(pairs, comparisons, strict=True):
-        verdict = {1: "it helps", 0: "no difference shown", -1: "it hurts"}[comparison.sign]
-        lines.append(
-            f"| {part} | {row.name} | {other.name} | {CORPUS_NAMES[row.corpus]} | {row.encoder} "
-            f"| {render_accuracy(row)} | {render_accuracy(other)} | {render_accuracy(row, 'f1_macro')} "
-            f"| {render_accuracy(other, 'f1_macro')} | {render_difference(comparison.difference)} "
-            f"| {render_p(comparison.adjusted_p)} | {verdict} |"
-        )
-    return "\n".join(lines)
 
 
 def measure_polarity(result: Result, films: np.ndarray) -> dict[str, np.ndarray]:

@@ -1,10 +1,10 @@
 """Cells of the tables of the comparison: numbers as text."""
 
 import statistics
-from collections.abc import Sequence
 
 from modeling_bert_bilstm.evaluation.significance import Difference
-from reports.measured import Comparison, Row, describe_hardware
+from reports.compared import Comparison
+from reports.measured import Row
 
 
 def render_accuracy(row: Row, key: str = "accuracy") -> str:
@@ -25,30 +25,27 @@ def render_p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def render_comparison(comparison: Comparison | None) -> str:
-    """Return two cells: the difference with its interval, and the adjusted p."""
+def render_comparison(comparison: Comparison | None) -> tuple[str, str]:
+    """Return the difference with its interval, and the adjusted p of each seed; nothing for nothing."""
     if comparison is None:
-        return " |  "
-    return f"{render_difference(comparison.difference)} | {render_p(comparison.adjusted_p)}"
+        return "", ""
+    return render_difference(comparison.difference), ", ".join(render_p(p) for p in comparison.adjusted)
+
+
+def render_verdict(comparison: Comparison, *, is_equal: bool) -> str:
+    """Return what the interval says, and of no difference how large one would have shown.
+
+    Args:
+        comparison: Of the row with a part and the one without.
+        is_equal: Whether nothing but the part differs, so that the difference is the part's.
+    """
+    better, worse = ("it helps", "it hurts") if is_equal else ("better", "worse")
+    if comparison.sign:
+        return better if comparison.sign > 0 else worse
+    return f"no difference shown; more than {comparison.detectable:.2f} points would have been"
 
 
 def render_seeds(row: Row) -> str:
     """Return the number of seeds, of how many where some are missing."""
     found = len(row.results)
     return f"{found}" if found >= row.num_planned else f"{found} of {row.num_planned}"
-
-
-def letter_machines(rows: Sequence[Row]) -> dict[str, str]:
-    """Return a letter for each machine that the results were measured on."""
-    machines = dict.fromkeys(describe_hardware(result) for row in rows for result in row.results)
-    return {machine: chr(ord("a") + i) for i, machine in enumerate(machines)}
-
-
-def render_machines(row: Row, letters: dict[str, str]) -> str:
-    """Return the letters of the machines of a row."""
-    return ", ".join(dict.fromkeys(letters[describe_hardware(result)] for result in row.results))
-
-
-def render_note(letters: dict[str, str]) -> str:
-    """Return what the letters mean."""
-    return "\nOn " + "; ".join(f"{letter}: {machine}" for machine, letter in letters.items()) + "."

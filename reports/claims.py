@@ -2,9 +2,9 @@
 
 The claims stand in reports/claims.json: `paper`, `claim`, `printed` (per cent, or the lowest and highest; points for a
 difference, null where the paper claims a direction alone), `shown` where the paper prints no such number, `split`,
-`kind` ("accuracy", "difference" or "verdicts"), `corpus`, `system`, for a difference the `other` system, and for
-augmentation the `options`, part of the experiment's name. What is measured, the verdict and the command follow from
-them.
+`kind` ("accuracy", "difference", "verdicts" or "unmeasured") and `experiments`, the names of those that judge it; of a
+difference the one that is claimed to be better stands first. A claim that nothing here can judge has `why` instead.
+What is measured, the verdict and the command follow from them; reports/compared.py has the rule for differences.
 """
 
 import json
@@ -16,32 +16,30 @@ import numpy as np
 from baselines.results import RESULTS, read_test_reviews
 from modeling_bert_bilstm.evaluation.significance import Difference, paired_bootstrap
 from reports.ablations import bootstrap_mean, measure_polarity
-from reports.cells import render_difference, render_seeds
-from reports.measured import CORPUS_NAMES, DEFAULT_ENCODER, Row, compare_rows, load_rows
+from reports.cells import render_comparison, render_seeds
+from reports.compared import Comparison, adjust, compare_rows
+from reports.measured import CORPUS_NAMES, DEFAULT_ENCODER, Row, load_rows
 
 
 CLAIMS = Path(__file__).resolve().parent / "claims.json"
 NOT_YET = "not measured yet"
-_SHORT_ENCODER = "minilm"  # in the names of experiments
-_WITHOUT_ENCODER = ("glove", "bilstm_glove", "transformer_from_scratch")
 
 
-def find_measured(rows: Sequence[Row], name: str) -> Row | None:
-    """Return the row of an experiment, None where nobody ran it."""
-    return next((row for row in rows if row.record["experiment"] == name), None)
+def load_claims() -> list[dict]:
+    """Return the claims of reports/claims.json."""
+    return json.loads(CLAIMS.read_text(encoding="utf-8"))
 
 
-def name_experiment(claim: dict, system: str) -> str:
-    """Return the name of the experiment of a system that a claim is judged by."""
-    options = f"_{claim['options']}" if "options" in claim and system == claim["system"] else ""
-    encoder = "" if system in _WITHOUT_ENCODER else f"-{_SHORT_ENCODER}"
-    return f"{claim['corpus']}-{system}{options}{encoder}"
+def find_measured(rows: dict[str, list[Row]], names: Sequence[str]) -> list[Row] | None:
+    """Return the rows of some experiments, None where nobody ran one of them."""
+    by_name = {row.record["experiment"]: row for of_corpus in rows.values() for row in of_corpus}
+    return [by_name[name] for name in names] if set(names) <= by_name.keys() else None
 
 
 def render_command(names: Sequence[str]) -> str:
-    """Return the command that measures some experiments."""
+    """Return the command that measures some experiments, nothing for none."""
     files = " ".join(f"baselines/experiments/{name}.json" for name in names)
-    return f"`python -m baselines.run {files} --data DATA`"
+    return f"`python -m baselines.run {files} --data DATA`" if names else ""
 
 
 def judge_accuracy(printed: float | list[float], low: float, high: float) -> str:
@@ -54,12 +52,11 @@ def judge_accuracy(printed: float | list[float], low: float, high: float) -> str
 
 def judge_difference(printed: float | None, low: float, high: float) -> str:
     """Return how a printed difference stands to an interval, all in points; None is better by an unknown size."""
-    found = "better" if low > 0 else "worse" if high < 0 else "no difference shown"
     if printed is not None and printed <= 0:
-        return f"does not hold: {found}" if low > 0 else f"holds: {found}"
+        return _judge_no_gain(low, high)
     if low <= 0 <= high:
         excluded = "; one as large as printed is ruled out" if printed is not None and high < printed else ""
-        return f"not shown{excluded}"
+        return f"not shown: more than {(high - low) / 2:.2f} points would have been{excluded}"
     if high < 0:
         return "does not hold: worse"
     if printed is None or low <= printed <= high:
@@ -67,31 +64,50 @@ def judge_difference(printed: float | None, low: float, high: float) -> str:
     return "holds, smaller than printed" if high < printed else "holds, larger than printed"
 
 
-def measure_claim(claim: dict, found: Sequence[Row], folder: Path) -> tuple[str, str]:
+def _judge_no_gain(low: float, high: float) -> str:
+    if low > 0:
+        return "does not hold: better"
+    return "holds: worse" if high < 0 else f"not contradicted: a gain of more than {high:.2f} points is ruled out"
+
+
+def measure_claim(
+    claim: dict, found: Sequence[Row], folder: Path, comparison: Comparison | None = None
+) -> tuple[str, str]:
     """Return what was measured for a claim, and the verdict.
 
     Args:
         claim: One of reports/claims.json.
         found: The rows of its experiments, which are all there.
         folder: Of the results.
+        comparison: Of the two rows of a difference, adjusted for the others of the table.
     """
-    seeds = f"{render_seeds(found[0])} seed{'s' if len(found[0].results) > 1 else ''}"
-    encoder = next((row.encoder for row in found if row.encoder), None)
-    note = f"({CORPUS_NAMES[claim['corpus']]}{f', {encoder}' if encoder else ''}, {seeds})"
-    if claim["kind"] == "difference":
-        difference = compare_rows(*found).difference
-        low, high = 100 * difference.low, 100 * difference.high
-        return f"{render_difference(difference)} {note}", judge_difference(claim["printed"], low, high)
+    note = describe_measurement(found)
+    if comparison is not None:
+        difference, p = render_comparison(comparison)
+        low, high = 100 * comparison.difference.low, 100 * comparison.difference.high
+        shown = f"{difference} ({note}{f'; p {p}' if p else ''})"
+        return shown, judge_difference(claim["printed"], low, high)
     if claim["kind"] == "verdicts":
-        reviews = read_test_reviews(folder / claim["corpus"])
+        reviews = read_test_reviews(folder / found[0].corpus)
         if reviews is None or reviews.films is None:
             return NOT_YET, NOT_YET
         share = bootstrap_mean(measure_polarity(found[0].results[0], reviews.films)["same_verdict"])
-        return f"{render_share(share)} of films {note}", judge_accuracy(100, 100 * share.low, 100 * share.high)
+        return f"{render_share(share)} of films ({note})", judge_accuracy(100, 100 * share.low, 100 * share.high)
     none_right = np.zeros((1, found[0].correct.shape[1]), dtype=bool)
     share = paired_bootstrap(found[0].correct, none_right)
     verdict = judge_accuracy(claim["printed"], 100 * share.low, 100 * share.high)
-    return f"{render_share(share)} {note}", verdict
+    return f"{render_share(share)} ({note})", verdict
+
+
+def describe_measurement(found: Sequence[Row]) -> str:
+    """Return corpus, encoder and seeds of the rows that judge a claim."""
+    encoder = next((row.encoder for row in found if row.encoder), None)
+    counts = [render_seeds(row) for row in found]
+    if len(set(counts)) > 1:
+        seeds = f"{' and '.join(counts)} seeds"
+    else:
+        seeds = f"{counts[0]} seed{'' if counts[0] == '1' else 's'}"
+    return ", ".join(part for part in (CORPUS_NAMES[found[0].corpus], encoder, seeds) if part)
 
 
 def render_share(share: Difference) -> str:
@@ -108,21 +124,31 @@ def render_printed(claim: dict) -> str:
 
 def render_claims(results: Path = RESULTS) -> str:
     """Render the table of all claims."""
-    rows = load_rows(results)
+    rows, claims = load_rows(results), load_claims()
+    found = [find_measured(rows, claim.get("experiments", ())) for claim in claims]
+    comparisons = adjust(
+        [
+            compare_rows(*pair) if claim["kind"] == "difference" and pair else None
+            for claim, pair in zip(claims, found, strict=True)
+        ]
+    )
     lines = [
         "| paper | claim | printed | their split | measured here, official split | verdict | command |",
         "|---|---|---|---|---|---|---|",
     ]
-    for claim in json.loads(CLAIMS.read_text(encoding="utf-8")):
-        names = [name_experiment(claim, claim[key]) for key in ("system", "other") if key in claim]
-        found = [find_measured(rows.get(claim["corpus"], ()), name) for name in names]
-        measured, verdict = measure_claim(claim, found, results) if all(found) else (NOT_YET, NOT_YET)
+    for claim, of_claim, comparison in zip(claims, found, comparisons, strict=True):
+        measured, verdict = NOT_YET, NOT_YET
+        if claim["kind"] == "unmeasured":
+            measured, verdict = "not measured", claim["why"]
+        elif of_claim:
+            measured, verdict = measure_claim(claim, of_claim, results, comparison)
         lines.append(
             f"| {claim['paper']} | {claim['claim']} | {render_printed(claim)} | {claim['split']} | {measured} "
-            f"| {verdict} | {render_command(names)} |"
+            f"| {verdict} | {render_command(claim.get('experiments', ()))} |"
         )
     lines.append(
-        f"\nPer cent, or points for a difference, with 95% intervals. The encoder is {DEFAULT_ENCODER}, smaller than "
-        "those of the papers: an accuracy that is not reached says little, a difference says more."
+        f"\nPer cent, or points for a difference, with 95% intervals; *p* of McNemar's test, seed by seed, adjusted "
+        f"for the other differences of this table on the corpus. The encoder is {DEFAULT_ENCODER}, smaller than those "
+        "of the papers: an accuracy that is not reached says little, a difference says more."
     )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The results of baselines/results, gathered by experiment and compared.
+"""The results of baselines/results, gathered by experiment and checked against each other.
 
 Shapes: S seeds, N test reviews, C classes.
 """
@@ -12,16 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from baselines.base import SYSTEMS
-from baselines.experiment import ENCODERS, load_experiment
+from baselines.encoders import ENCODERS
+from baselines.experiment import load_experiment
 from baselines.results import EXPERIMENTS, RESULTS, Result, list_results
-from modeling_bert_bilstm.evaluation.significance import Difference, holm, mcnemar, paired_bootstrap
 
 
 CORPUS_NAMES = {"sst5": "SST-5", "sst2": "SST-2", "mr": "MR", "imdb": "IMDb", "imdb3": "IMDb-3", "imdb4": "IMDb-4"}
 REFERENCE = "stock"
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
-SIGNIFICANCE_LEVEL = 0.05
 SPLITS = ("train", "validation", "test")
+# What a record says of the experiment, and what all seeds of one must share where they tell it.
+_OF_EXPERIMENT = ("system", "corpus", "encoder", "options")
+_OF_ALL_SEEDS = (*_OF_EXPERIMENT, "settings", "encoder_fingerprint")
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,14 @@ class Row:
         return self.record["encoder"]
 
     @property
+    def seeds(self) -> list[int]:
+        """The seeds that are measured."""
+        return [result.record["seed"] for result in self.results]
+
+    @property
     def name(self) -> str:
         """The system, and its options where two experiments may differ in nothing else."""
-        options = {key: value for key, value in self.record["options"].items() if key != "glove"}
-        shown = ", ".join(f"{key} {value}" for key, value in options.items())
+        shown = describe_options(self.record["options"])
         return f"{self.system} ({shown})" if shown else self.system
 
     @cached_property
@@ -78,33 +84,25 @@ class Row:
         return statistics.mean(self.list_values(key))
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One row against another on the same reviews.
+def describe_options(options: dict[str, object]) -> str:
+    """Return the options of an experiment in words: each name and value, without the files that they are read from."""
+    flat = {}
+    for key, value in options.items():
+        flat.update(value if isinstance(value, dict) else {key: value})
+    shown = {key: value for key, value in flat.items() if key != "glove"}
+    return ", ".join(f"{key} {_describe_value(value)}" for key, value in shown.items())
 
-    Attributes:
-        difference: Of accuracy, with the interval over reviews and seeds.
-        p: The largest p-value of McNemar's test over the pairs of seeds, so that one lucky seed shows nothing.
-        adjusted_p: The same, adjusted for the other comparisons of its table.
-    """
 
-    difference: Difference
-    p: float
-    adjusted_p: float = 1.0
-
-    @property
-    def sign(self) -> int:
-        """1 or -1 where interval and adjusted p agree that the first row is better or worse, else 0."""
-        if self.adjusted_p >= SIGNIFICANCE_LEVEL:
-            return 0
-        return int(self.difference.low > 0) - int(self.difference.high < 0)
+def _describe_value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).partition(":")[0]
 
 
 def load_rows(results: Path = RESULTS, experiments: Path = EXPERIMENTS) -> dict[str, list[Row]]:
     """Return the rows of each corpus that has any, in the order of the systems and encoders.
 
     Raises:
-        ValueError: Results of one corpus are of other reviews, or a result contradicts its predictions.
+        ValueError: Results of one corpus are of other reviews, those of one experiment are not of what its file asks
+            for or not of the same settings, or a result contradicts its predictions.
     """
     by_name: dict[tuple[str, str], list[Result]] = {}
     for result in list_results(results):
@@ -112,9 +110,14 @@ def load_rows(results: Path = RESULTS, experiments: Path = EXPERIMENTS) -> dict[
         by_name.setdefault((result.record["corpus"], result.record["experiment"]), []).append(result)
     rows: dict[str, list[Row]] = {corpus: [] for corpus in CORPUS_NAMES}
     for (corpus, name), found in by_name.items():
+        _check_seeds(found)
         path = experiments / f"{name}.json"
-        num_planned = len(load_experiment(path).seeds) if path.exists() else len(found)
-        rows[corpus].append(Row(tuple(found), max(num_planned, len(found))))
+        num_planned = len(found)
+        if path.exists():
+            experiment = load_experiment(path)
+            _check_experiment(found[0], {key: getattr(experiment, key) for key in _OF_EXPERIMENT})
+            num_planned = max(num_planned, len(experiment.seeds))
+        rows[corpus].append(Row(tuple(found), num_planned))
     for corpus, of_corpus in rows.items():
         of_corpus.sort(key=_place)
         _check_reviews(corpus, of_corpus)
@@ -132,6 +135,31 @@ def _check_predictions(result: Result) -> None:
     written, found = result.record["metrics"]["accuracy"], float(result.correct.mean())
     if abs(written - found) > 1e-9:
         raise ValueError(f"`{result.path.name}` says an accuracy of {written}, but its predictions have {found}.")
+
+
+def _check_seeds(results: Sequence[Result]) -> None:
+    for key in _OF_ALL_SEEDS:
+        told = [result for result in results if key in result.record]
+        for result in told[1:]:
+            first, other = (_drop_seed(told_by.record[key]) for told_by in (told[0], result))
+            if first != other:
+                raise ValueError(
+                    f"Seeds of one experiment must have the same `{key}`, but `{told[0].path.name}` has {first} and "
+                    f"`{result.path.name}` {other}. Delete what is out of date and run it again."
+                )
+
+
+def _drop_seed(value: object) -> object:
+    return {key: inner for key, inner in value.items() if key != "seed"} if isinstance(value, dict) else value
+
+
+def _check_experiment(result: Result, asked: dict[str, object]) -> None:
+    found = {key: result.record[key] for key in asked}
+    if found != asked:
+        raise ValueError(
+            f"`{result.path.name}` must be of what its experiment asks for, {asked}, but is of {found}. Delete the "
+            "results of the experiment and run it again, or give it another name."
+        )
 
 
 def _check_reviews(corpus: str, rows: Sequence[Row]) -> None:
@@ -158,29 +186,3 @@ def find_reference(rows: Sequence[Row], row: Row) -> Row | None:
     """Return what a row is compared with: transformers' own head on the same encoder; None for that head itself."""
     reference = find_row(rows, REFERENCE, row.encoder or DEFAULT_ENCODER)
     return None if row is reference else reference
-
-
-def compare_rows(first: Row, second: Row) -> Comparison:
-    """Return the difference of two rows; where one has fewer seeds, its seeds are paired more than once."""
-    num_pairs = max(len(first.results), len(second.results))
-    pairs = [(i % len(first.results), i % len(second.results)) for i in range(num_pairs)]
-    p = max(mcnemar(first.correct[i], second.correct[j]) for i, j in pairs)
-    return Comparison(paired_bootstrap(first.correct, second.correct), p)
-
-
-def adjust(comparisons: Sequence[Comparison | None]) -> list[Comparison | None]:
-    """Return the comparisons of one table with p-values that are adjusted for their number."""
-    there = [comparison for comparison in comparisons if comparison is not None]
-    adjusted = iter(holm([comparison.p for comparison in there]))
-    return [
-        None if comparison is None else Comparison(comparison.difference, comparison.p, next(adjusted))
-        for comparison in comparisons
-    ]
-
-
-def describe_hardware(result: Result) -> str:
-    """Return what a result was measured on, in words."""
-    hardware = result.record["environment"]["hardware"]
-    if hardware["accelerators"]:
-        return ", ".join(hardware["accelerators"])
-    return f"{hardware['processor']}, {hardware['num_cores']} cores"

@@ -22,6 +22,13 @@ MAY_IMPORT = {
     "inference": {"hardware"},
     "publishing": {"evaluation", "inference"},
 }
+# What stands beside the package may read it, and each other from the top down.
+OUTSIDE_MAY_IMPORT = {
+    "baselines": {"data", "augmentation", "evaluation", "hardware", "training", "inference"},
+    "reports": {"baselines", "benchmarks", "data", "evaluation", "training"},
+}
+OUTSIDE = {"baselines", "benchmarks", "reports", "examples", "train", "push_to_hub", "tests"}
+OUTSIDE_SOURCES = sorted(path for room in OUTSIDE_MAY_IMPORT for path in (REPOSITORY / room).glob("*.py"))
 OPTIONAL = ["datasets", "evaluate", "accelerate", "nlpaug", "imblearn", "sklearn", "pandas", "matplotlib", "gensim"]
 
 
@@ -58,9 +65,21 @@ def test_imports_point_down(path):
     room = path.relative_to(PACKAGE).parts[0]
     for level, module in list_imports(path):
         first = module.split(".")[0]
-        assert level or first not in {"baselines", "train", "push_to_hub", "tests", "modeling_bert_bilstm"}
+        assert level or first not in OUTSIDE | {"modeling_bert_bilstm"}
         if level == 2 and first in ROOMS:
             assert first in MAY_IMPORT[room], f"{room} imports {first}"
+
+
+@pytest.mark.parametrize("path", OUTSIDE_SOURCES, ids=lambda p: f"{p.parent.name}/{p.name}")
+def test_what_stands_beside_the_package_imports_downwards(path):
+    room = path.parent.name
+    for level, module in list_imports(path):
+        assert level < 2
+        first, *rest = module.split(".")
+        if not level and first in OUTSIDE - {room}:
+            assert first in OUTSIDE_MAY_IMPORT[room], f"{room} imports {first}"
+        if first == PACKAGE.name and rest and rest[0] in ROOMS:
+            assert rest[0] in OUTSIDE_MAY_IMPORT[room], f"{room} imports {module}"
 
 
 def test_rooms_are_known():
@@ -83,7 +102,7 @@ def test_forbidding_a_package_is_noticed():
 SCRIPTS = [REPOSITORY / "train.py", REPOSITORY / "push_to_hub.py"]
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *SCRIPTS], ids=lambda p: str(p.relative_to(REPOSITORY)))
+@pytest.mark.parametrize("path", [*SOURCES, *SCRIPTS, *OUTSIDE_SOURCES], ids=lambda p: str(p.relative_to(REPOSITORY)))
 def test_functions_are_short(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef):
@@ -93,7 +112,9 @@ def test_functions_are_short(path):
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in [*SOURCES, *SCRIPTS] if p.name not in SHIPPED_FILES], ids=lambda p: p.name
+    "path",
+    [p for p in [*SOURCES, *SCRIPTS, *OUTSIDE_SOURCES] if p.name not in SHIPPED_FILES],
+    ids=lambda p: str(p.relative_to(REPOSITORY)),
 )
 def test_modules_are_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 250

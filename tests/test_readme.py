@@ -7,6 +7,7 @@ import subprocess
 import pytest
 from transformers.pipelines import PIPELINE_REGISTRY
 
+from baselines.prepare_data import build_parser as build_prepare_parser
 from baselines.run import build_parser as build_run_parser
 from modeling_bert_bilstm.inference.films import build_parser as build_films_parser
 from modeling_bert_bilstm.training.arguments import build_parser, parse_arguments
@@ -60,7 +61,13 @@ def test_the_tree_is_the_real_one():
 
 
 def test_every_flag_in_the_documents_exists():
-    parsers = (build_parser(), build_push_parser(), build_run_parser(), build_films_parser())
+    parsers = (
+        build_parser(),
+        build_push_parser(),
+        build_run_parser(),
+        build_prepare_parser(),
+        build_films_parser(),
+    )
     known = {option for parser in parsers for option in parser._option_string_actions}
     of_launchers = {"--standalone", "--nproc_per_node", "--cpu", "--num_cpu_threads_per_process"}
     for path in DOCUMENTS:

@@ -4,7 +4,15 @@ Whatever is made here belongs into the train split alone.
 """
 
 from .smote import EncoderStates, cache_states, measure_lengths, oversample_states
-from .text import AUGMENTER_PREFIX, AUGMENTERS, TextAugmenter, augment_minority, build_augmenter, parse_augmenter
+from .text import (
+    AUGMENTER_PREFIX,
+    AUGMENTERS,
+    TextAugmenter,
+    augment_minority,
+    build_augmenter,
+    choose_sources,
+    parse_augmenter,
+)
 
 
 __all__ = [
@@ -15,6 +23,7 @@ __all__ = [
     "augment_minority",
     "build_augmenter",
     "cache_states",
+    "choose_sources",
     "measure_lengths",
     "oversample_states",
     "parse_augmenter",

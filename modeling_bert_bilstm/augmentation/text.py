@@ -130,11 +130,27 @@ def augment_minority(
     Raises:
         ValueError: The ratio is not in (0, 1], or there are not as many texts as labels.
     """
-    if ratio is not None and not 0 < ratio <= 1:
-        raise ValueError(f"`ratio` must be a share of the largest class, in (0, 1], got {ratio}.")
     if len(texts) != len(labels):
         raise ValueError(f"There must be one label a text, got {len(texts)} texts and {len(labels)} labels.")
     texts, labels = list(texts), list(labels)
+    sources = choose_sources(labels, ratio=ratio, seed=seed)
+    copies = augmenter.augment([texts[i] for i in sources])
+    return [*texts, *copies], [*labels, *(labels[i] for i in sources)], sources
+
+
+def choose_sources(labels: Sequence[int], *, ratio: float | None = None, seed: int) -> list[int]:
+    """Return the rows whose copies would fill every smaller class, none of them twice before all of its class once.
+
+    Args:
+        labels: The class of each of N rows.
+        ratio: Share of the largest class, in (0, 1], that every class reaches at least. Default: all of it.
+        seed: Another seed chooses other rows.
+
+    Raises:
+        ValueError: The ratio is not in (0, 1].
+    """
+    if ratio is not None and not 0 < ratio <= 1:
+        raise ValueError(f"`ratio` must be a share of the largest class, in (0, 1], got {ratio}.")
     counts = Counter(labels)
     # A fraction, for 0.7 * 10 is more than 7 in binary.
     target = ceil(Fraction(str(ratio or 1)) * max(counts.values(), default=0))
@@ -145,8 +161,7 @@ def augment_minority(
         missing = max(0, target - len(rows))
         rounds = [generator.permutation(rows) for _ in range(ceil(missing / len(rows)))]
         sources += [int(row) for drawn in rounds for row in drawn][:missing]
-    copies = augmenter.augment([texts[i] for i in sources])
-    return [*texts, *copies], [*labels, *(labels[i] for i in sources)], sources
+    return sources
 
 
 @contextmanager

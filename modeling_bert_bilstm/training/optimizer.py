@@ -54,7 +54,7 @@ def _get_embeddings(encoder: nn.Module) -> nn.Module:
 
 
 def build_parameter_groups(
-    model: PreTrainedModel,
+    model: nn.Module,
     decay_names: set[str],
     *,
     learning_rate: float,
@@ -68,20 +68,22 @@ def build_parameter_groups(
     slower once more than the first layer; all above the encoder learns at `head_learning_rate`.
 
     Args:
-        model: A model with an `encoder`.
+        model: A model whose encoder is its `base_model`, as that of every `PreTrainedModel` is; one without counts as
+            an encoder as a whole. What does not require a gradient is left out.
         decay_names: Names of the parameters that weight decay pulls on.
         learning_rate: Peak learning rate of the encoder's last layer.
         head_learning_rate: Peak learning rate of LSTM, attention and classifier. Default: `learning_rate`.
         layerwise_decay: Factor in (0, 1] for each layer going down.
         weight_decay: Weight decay of the parameters that have one.
     """
+    encoder = getattr(model, "base_model", model)
     depths = {}
     if layerwise_decay < 1:
-        layers = find_encoder_layers(model.encoder)
-        depths = {id(p): len(layers) for p in _get_embeddings(model.encoder).parameters()}
+        layers = find_encoder_layers(encoder)
+        depths = {id(p): len(layers) for p in _get_embeddings(encoder).parameters()}
         for place, layer in enumerate(layers):
             depths.update((id(p), len(layers) - 1 - place) for p in layer.parameters())
-    encoder_ids = {id(p) for p in model.encoder.parameters()}
+    encoder_ids = {id(p) for p in encoder.parameters()}
 
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():

@@ -10,7 +10,8 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from baselines.base import SYSTEMS, TunedLogisticRegression, build_system, check_reviews, needs_encoder
+from baselines.base import SYSTEMS, build_system, check_reviews, needs_encoder
+from baselines.logistic_regression import TunedLogisticRegression
 from baselines.transformer_from_scratch import TransformerNetwork
 from tests.conftest import NEGATIVE, POSITIVE, VOCABULARY, build_reviews
 

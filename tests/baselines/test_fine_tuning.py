@@ -20,8 +20,7 @@ from baselines.fine_tuning import (
     predict,
     predict_rows,
 )
-from baselines.row_trainer import build_groups, build_trainer_arguments
-from baselines.rows import collate_rows, compute_logits
+from baselines.rows import collate_rows
 from modeling_bert_bilstm.training.batching import prepare_tokenizer
 from tests.conftest import VOCABULARY, build_reviews
 
@@ -194,62 +193,6 @@ def test_of_equal_epochs_the_first_is_kept(tiny_model, encode):
     settings = FineTuningSettings(num_epochs=3, learning_rate=0.0)
     record = fine_tune(tiny_model, encode, texts, labels, (texts, labels), settings=settings)
     assert record.best_epoch == 1
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Settings
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"label_smoothing": 0.3},
-        {"class_weights": (0.2, 3.0)},
-        {"class_weights": (1, 2), "label_smoothing": 0.3},
-    ],
-)
-def test_the_loss_is_that_of_the_settings(tiny_model, encode, in_float32, options):
-    texts, labels = build_reviews(21)
-    for module in tiny_model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = 0.0
-    settings = FineTuningSettings(num_epochs=1, batch_size=8, learning_rate=0.0, **options)
-    record = fine_tune(tiny_model, encode, texts, labels, settings=settings)
-    logits = torch.from_numpy(compute_logits(tiny_model, encode_rows(encode, texts)))
-    weights = torch.tensor(options.get("class_weights", (1.0, 1.0)), dtype=torch.float64)
-    losses = nn.functional.cross_entropy(
-        logits, torch.tensor(labels), weights, reduction="none", label_smoothing=options.get("label_smoothing", 0.0)
-    )
-    assert record.history[0]["train_loss"] == pytest.approx(losses.mean().item(), rel=1e-4)
-
-
-def test_the_seed_is_also_that_of_dropout(tmp_path):
-    assert build_trainer_arguments(FineTuningSettings(seed=7), 8, str(tmp_path)).seed == 7
-
-
-def test_the_head_learns_at_its_own_rate(tiny_model):
-    tiny_model.encoder.get_input_embeddings().requires_grad_(False)
-    settings = FineTuningSettings(learning_rate=1e-5, head_learning_rate=1e-3, weight_decay=0.1)
-    groups = build_groups(tiny_model, {"classifier.weight"}, settings)
-    rates = {id(p): (group["lr"], group["weight_decay"]) for group in groups for p in group["params"]}
-    for name, parameter in tiny_model.named_parameters():
-        expected = (1e-5 if name.startswith("encoder.") else 1e-3, 0.1 if name == "classifier.weight" else 0.0)
-        assert rates.get(id(parameter)) == (expected if parameter.requires_grad else None), name
-
-
-def test_a_module_without_an_encoder_has_no_rate_for_a_head(encode):
-    texts, labels = build_reviews(8)
-    with pytest.raises(ValueError, match=re.escape("`head_learning_rate` needs a model with an encoder")):
-        fine_tune(BagOfWords(), encode, texts, labels, settings=FineTuningSettings(head_learning_rate=1e-3))
-
-
-def test_a_warm_up_for_a_longer_training_becomes_a_tenth():
-    assert FineTuningSettings(warmup_steps=500).count_warmup_steps(10_000) == 500
-    assert FineTuningSettings(warmup_steps=500).count_warmup_steps(2_346) == 500  # the case study on all of IMDb
-    assert FineTuningSettings(warmup_steps=500).count_warmup_steps(801) == 80
-    assert FineTuningSettings(warmup_ratio=0.25).count_warmup_steps(801) == 200
-    assert FineTuningSettings().count_warmup_steps(801) == 0
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,28 +1,23 @@
 """A run leaves whole results that hold what was measured and no text, and runs nothing twice."""
 
 import json
+import resource
 import sys
 
 import numpy as np
 import pytest
 from pyarrow import parquet
 
-from baselines import results as results_module
-from baselines import run
-from baselines.base import SYSTEMS, get_entry
-from baselines.corpora import CORPORA, load_corpus
-from baselines.experiment import Experiment, find_encoder, load_experiment
+from baselines import run, run_record
+from baselines.corpora import load_corpus
+from baselines.encoders import compute_folder_fingerprint
+from baselines.experiment import Experiment
 from baselines.results import (
-    EXPERIMENTS,
-    TestReviews,
-    is_there,
     list_results,
-    open_whole,
     read_result,
     read_test_reviews,
-    write_result,
-    write_test_reviews,
 )
+from tests.conftest import TINY_ENCODER
 
 
 class FakeSystem:
@@ -33,6 +28,7 @@ class FakeSystem:
 
     def fit(self, texts, labels, validation=None):
         self.num_fitted = (len(texts), len(labels), len(validation[0]))
+        self.given = (texts, labels), validation
 
     def predict_proba(self, texts):
         places = np.array([len(text) % self.options["num_labels"] for text in texts])
@@ -80,14 +76,63 @@ def test_a_result_holds_what_was_measured(result, built, corpora_folder, encoder
     assert (record["corpus"], record["encoder"]) == ("sst5", "tiny-bert")
     assert record["num_parameters"] == 17
     assert record["train_seconds"] >= 0
-    assert record["reviews_per_second"] > 0
-    assert record["peak_memory_mib"] > 50
     assert record["num_reviews"] == dict(zip(("train", "validation", "test"), (built[0].num_fitted[0], 20, 25)))  # noqa: B905
     assert record["fingerprints"] == load_corpus("sst5", corpora_folder).fingerprints
     assert {"torch", "scikit-learn"} <= set(record["environment"]["versions"])
     assert built[0].options["encoder"] == encoder_folder
     assert built[0].options["seed"] == 2
     assert built[0].options["num_labels"] == 5
+
+
+def test_a_system_learns_from_train_and_chooses_by_validation(result, built, corpora_folder):
+    corpus = load_corpus("sst5", corpora_folder)
+    train, validation = built[0].given
+    assert train == (corpus.train.texts, corpus.train.labels)
+    assert validation == (corpus.validation.texts, corpus.validation.labels)
+    assert corpus.validation.texts != corpus.test.texts
+
+
+def test_unlabelled_reviews_are_given(built, corpora_folder, tmp_path):
+    run.run_seed(Experiment("x", "word2vec", "imdb", None, (1,)), 1, corpora_folder, None, tmp_path)
+    assert built[0].options["unlabelled"] == load_corpus("imdb", corpora_folder).unlabelled
+    assert len(built[0].options["unlabelled"]) == 30
+
+
+def test_speed_is_in_reviews_a_second(built, experiment, corpora_folder, tmp_path, monkeypatch):
+    """25 reviews; every look at the clock is half a second later."""
+    now = iter(range(100))
+    monkeypatch.setattr(run.time, "perf_counter", lambda: next(now) / 2)
+    record = read_result(run.run_seed(experiment, 1, corpora_folder, None, tmp_path)).record
+    assert (record["train_seconds"], record["reviews_per_second"]) == (0.5, 50.0)
+
+
+def test_memory_is_in_mib(monkeypatch):
+    before = run_record.measure_peak_memory()["peak_memory_mib"]
+    held = np.ones(64 * 2**17)  # 64 MiB
+    after = run_record.measure_peak_memory()["peak_memory_mib"]
+    maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    assert after == pytest.approx(maximum, rel=0.05)
+    assert after - before <= 80
+    assert held.sum() == 64 * 2**17
+    monkeypatch.setattr(run_record.Path, "exists", lambda path: False)  # a kernel that does not tell
+    assert run_record.measure_peak_memory()["peak_memory_mib"] == pytest.approx(after, rel=0.05)
+
+
+def test_a_result_tells_how_its_system_was_trained_in_fact(corpora_folder, encoder_folder, tmp_path):
+    options = {"settings": {"num_epochs": 2}}
+    experiment = Experiment("sst2-stock-tiny", "stock", "sst2", "tiny-bert", (1,), options)
+    record = read_result(run.run_seed(experiment, 1, corpora_folder, encoder_folder, tmp_path)).record
+    assert record["options"] == options
+    assert record["settings"].items() >= {"num_epochs": 2, "learning_rate": 1e-4, "seed": 1}.items()
+    assert record["settings"]["max_review_length"] == TINY_ENCODER["max_position_embeddings"]
+    assert [row["epoch"] for row in record["training"]["history"]] == [1, 2]
+    assert record["training"]["best_epoch"] in (1, 2)
+    assert record["precision"] in ("bfloat16", "float32")
+    assert record["encoder_fingerprint"] == compute_folder_fingerprint(encoder_folder)
+
+
+def test_what_a_system_does_not_tell_is_left_out():
+    assert run_record.describe_training(FakeSystem(), None) == {}
 
 
 def test_paths_are_put_into_options_and_not_into_results(result, built, corpora_folder, tmp_path):
@@ -134,37 +179,12 @@ def test_films_are_numbers(built, corpora_folder, encoder_folder, tmp_path):
     assert len(set(films.tolist())) == len(set(names)) == len(set(zip(films.tolist(), names, strict=True)))
 
 
-def test_prediction_is_that_before_rounding(tmp_path):
-    """Both round to the same half-precision number."""
-    write_result(tmp_path / "a.json", {}, np.array([1]), np.array([[0.49999, 0.50001]]))
-    found = read_result(tmp_path / "a.json")
-    assert found.predictions.tolist() == [1]
-    assert found.probabilities[0, 0] == found.probabilities[0, 1]
-
-
 def test_what_is_no_distribution_is_refused(built, experiment, corpora_folder, tmp_path, monkeypatch):
     for wrong in (np.full((25, 4), 0.25), np.full((25, 5), 0.5), np.full((25, 5), np.nan)):
         monkeypatch.setattr(FakeSystem, "predict_proba", lambda self, texts, wrong=wrong: wrong)
         with pytest.raises(ValueError, match=r"'stock' must give a distribution .* \(25, 5\)"):
             run.run_seed(experiment, 1, corpora_folder, None, tmp_path)
     assert not list(tmp_path.rglob("*.json"))
-
-
-def test_an_interrupted_write_leaves_nothing(tmp_path, monkeypatch):
-    def stop(*arguments, **options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(results_module.json, "dumps", stop)
-    with pytest.raises(KeyboardInterrupt):
-        write_result(tmp_path / "x" / "a.json", {}, np.array([1]), np.array([[0.4, 0.6]]))
-    assert [path.name for path in (tmp_path / "x").iterdir()] == ["a.parquet"]  # whole, and no result without a.json
-    assert list_results(tmp_path) == []
-    assert not is_there(tmp_path / "x" / "a.json")
-    with pytest.raises(KeyboardInterrupt), open_whole(tmp_path / "b") as partial:  # noqa: PT012
-        partial.write_text("half", encoding="utf-8")
-        stop()
-    assert not (tmp_path / "b").exists()
-    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_what_exists_is_skipped(corpora_folder, tmp_path, built):
@@ -213,56 +233,6 @@ def test_an_encoder_that_is_not_at_hand_leaves_its_experiments_out(corpora_folde
     assert "x: left out: The encoder 'gte-small' was not found" in caplog.text
     with pytest.raises(FileNotFoundError, match="`--encoder` must be its folder, or one that holds `gte-small`"):
         run.main([str(with_encoder), *flags])
-
-
-def test_results_of_one_corpus_are_of_the_same_reviews(tmp_path):
-    reviews = TestReviews(np.array([3, 4]), np.array([0, 1]), None, "tiny")
-    write_test_reviews(tmp_path, reviews)
-    write_test_reviews(tmp_path, reviews)
-    with pytest.raises(ValueError, match="of 2 other test reviews than the 2 of this run"):
-        write_test_reviews(tmp_path, TestReviews(np.array([3, 4]), np.array([1, 1]), None, "tiny"))
-
-
-def test_an_encoder_is_found_by_its_name_and_must_fit(encoder_folder):
-    assert find_encoder("tiny-bert", encoder_folder) == encoder_folder
-    assert find_encoder("tiny-bert", encoder_folder.parent) == encoder_folder
-    with pytest.raises(
-        ValueError, match=r"'gte-small' must have .*12 layers of width 384, but .* 2 layers of width 12"
-    ):
-        find_encoder("gte-small", encoder_folder)
-    with pytest.raises(ValueError, match="its folder must be called so"):
-        find_encoder("another", encoder_folder)
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"corpus": "sst"}, "The corpus of `a.json` must be one of"),
-        ({"system": "stock"}, "must name an encoder: 'stock' starts from one"),
-        ({"system": "nothing"}, "The system must be one of"),
-        ({"sed": 1}, r"must have the fields \['corpus'.*found .*'sed'"),
-    ],
-)
-def test_a_wrong_experiment_is_refused(tmp_path, fields, message):
-    with pytest.raises(ValueError, match=message):
-        load_experiment(write_experiment(tmp_path, name="a", **fields))
-
-
-def test_an_experiment_is_named_as_its_file(tmp_path):
-    path = write_experiment(tmp_path, name="a").rename(tmp_path / "b.json")
-    with pytest.raises(ValueError, match="must be named 'b', found 'a'"):
-        load_experiment(path)
-
-
-def test_all_experiments_are_sound_and_cover_what_is_compared():
-    experiments = [load_experiment(path) for path in sorted(EXPERIMENTS.glob("*.json"))]
-    assert {experiment.corpus for experiment in experiments} == set(CORPORA)
-    assert {experiment.system for experiment in experiments if experiment.corpus == "sst5"} == set(SYSTEMS)
-    for corpus in CORPORA:
-        assert {"stock", "ours"} <= {experiment.system for experiment in experiments if experiment.corpus == corpus}
-    for experiment in experiments:
-        assert (experiment.encoder is not None) == get_entry(experiment.system).needs_encoder
-        assert set(get_entry(experiment.system).required) <= set(experiment.options)
 
 
 def test_glove_is_written_as_words_and_numbers(tmp_path, monkeypatch):

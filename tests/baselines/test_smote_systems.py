@@ -1,6 +1,7 @@
 """SMOTE among the states of a frozen encoder, and among pooled vectors of a trained one."""
 
 import gc
+import importlib
 import re
 
 import numpy as np
@@ -11,8 +12,9 @@ from transformers import AutoModel
 from baselines import frozen_states
 from baselines.base import build_system
 from baselines.decoupled_smote import DecoupledSmote
+from baselines.encoders import compute_folder_fingerprint
 from baselines.frozen_smote import FrozenSmote
-from baselines.frozen_states import compute_folder_fingerprint, compute_states
+from baselines.frozen_states import compute_states
 from baselines.rows import compute_logits, encode_rows
 from tests.conftest import build_reviews
 
@@ -71,6 +73,22 @@ def test_each_repeats_itself(name, encoder_folder, unlike_reviews):
         system.fit(*unlike_reviews)
         results.append(system.predict_proba(unlike_reviews[0]))
     assert np.array_equal(results[0], results[1])
+
+
+@pytest.mark.parametrize("name", ["frozen_smote", "decoupled_smote"])
+def test_smote_draws_by_the_seed_of_the_system(name, encoder_folder, unlike_reviews, monkeypatch):
+    module = importlib.import_module(f"baselines.{name}")
+    given = []
+    oversample = module.oversample_states
+
+    def spy(features, labels, *, k, seed):
+        given.append((k, seed))
+        return oversample(features, labels, k=k, seed=seed)
+
+    monkeypatch.setattr(module, "oversample_states", spy)
+    system = build_system(name, num_labels=2, seed=7, encoder=encoder_folder, k=3, settings=BRIEF)
+    system.fit(*unlike_reviews)
+    assert given == [(3, 7)]
 
 
 # ---------------------------------------------------------------------------------------------------------------------

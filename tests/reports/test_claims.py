@@ -1,9 +1,8 @@
 """The verdict on a claim follows from what was printed and what was measured."""
 
-import json
-
 import pytest
 
+from baselines.experiment import load_experiment
 from baselines.results import EXPERIMENTS
 from reports import claims
 
@@ -14,12 +13,12 @@ from reports import claims
         (2.0, 1.0, 3.0, "holds"),
         (2.0, 0.1, 1.0, "holds, smaller than printed"),
         (2.0, 2.5, 3.0, "holds, larger than printed"),
-        (2.0, -1.0, 3.0, "not shown"),
-        (2.0, -1.0, 1.0, "not shown; one as large as printed is ruled out"),
+        (2.0, -1.0, 3.0, "not shown: more than 2.00 points would have been"),
+        (2.0, -1.5, 1.0, "not shown: more than 1.25 points would have been; one as large as printed is ruled out"),
         (2.0, -3.0, -1.0, "does not hold: worse"),
         (None, 0.5, 1.0, "holds"),
-        (None, -0.5, 1.0, "not shown"),
-        (-0.08, -1.0, 1.0, "holds: no difference shown"),
+        (None, -0.5, 1.0, "not shown: more than 0.75 points would have been"),
+        (-0.08, -1.0, 1.5, "not contradicted: a gain of more than 1.50 points is ruled out"),
         (-0.08, 0.5, 1.0, "does not hold: better"),
         (-0.08, -2.0, -1.0, "holds: worse"),
     ],
@@ -35,9 +34,35 @@ def test_the_verdict_on_a_claimed_accuracy(printed, verdict):
     assert claims.judge_accuracy(printed, 90.0, 92.0) == verdict
 
 
-def test_every_claim_names_an_experiment_that_is_there():
-    for claim in json.loads(claims.CLAIMS.read_text(encoding="utf-8")):
-        for key in ("system", "other"):
-            if key in claim:
-                name = claims.name_experiment(claim, claim[key])
-                assert (EXPERIMENTS / f"{name}.json").exists(), name
+@pytest.mark.parametrize("claim", claims.load_claims(), ids=lambda claim: claim["claim"])
+def test_a_claim_has_the_experiments_that_its_kind_needs(claim):
+    names = claim.get("experiments", [])
+    assert len(names) == {"unmeasured": 0, "difference": 2}.get(claim["kind"], 1)
+    assert ("why" in claim) == (not names)
+    corpora = {load_experiment(EXPERIMENTS / f"{name}.json").corpus for name in names}
+    assert len(corpora) <= 1
+    if any("-ours" in name for name in names):
+        assert "our model" in claim["claim"]
+    if any("-stock-" in name for name in names):
+        assert "the stock head, our settings" in claim["claim"]
+
+
+def test_the_bilstm_is_judged_by_our_model_without_it():
+    found = [claim for claim in claims.load_claims() if claim["claim"].startswith("a BiLSTM on BERT helps")]
+    assert [claim["experiments"] for claim in found if "experiments" in claim] == [
+        [f"{corpus}-ours-minilm", f"{corpus}-ours_no_lstm-minilm"] for corpus in ("imdb", "mr", "sst2", "sst5")
+    ]
+
+
+class FakeRow:
+    corpus, encoder, num_planned = "sst5", None, 3
+
+    def __init__(self, num_seeds):
+        self.results = [None] * num_seeds
+
+
+@pytest.mark.parametrize(
+    ("counts", "shown"), [((3, 3), "3 seeds"), ((2,), "2 of 3 seeds"), ((3, 1), "3 and 1 of 3 seeds")]
+)
+def test_seeds_are_told_of_both_rows(counts, shown):
+    assert claims.describe_measurement([FakeRow(count) for count in counts]) == f"SST-5, {shown}"

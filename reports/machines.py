@@ -1,0 +1,67 @@
+"""Cells about what a result was measured on and what it cost there."""
+
+import statistics
+from collections.abc import Sequence
+
+from baselines.results import Result
+from reports.measured import Row
+
+
+MIN_TEST_SECONDS = 0.01  # below it, a rate says nothing
+_GPU_MEMORY, _MEMORY = "peak_accelerator_memory_mib", "peak_memory_mib"
+
+
+def describe_hardware(result: Result) -> str:
+    """Return what a result was measured on, in words."""
+    hardware = result.record["environment"]["hardware"]
+    if hardware["accelerators"]:
+        return ", ".join(hardware["accelerators"])
+    return f"{hardware['processor']}, {hardware['num_cores']} cores"
+
+
+def letter_machines(rows: Sequence[Row]) -> dict[str, str]:
+    """Return a letter for each machine that the results were measured on."""
+    machines = dict.fromkeys(describe_hardware(result) for row in rows for result in row.results)
+    return {machine: chr(ord("a") + i) for i, machine in enumerate(machines)}
+
+
+def render_machines(row: Row, letters: dict[str, str]) -> str:
+    """Return the letters of the machines of a row."""
+    return ", ".join(dict.fromkeys(letters[describe_hardware(result)] for result in row.results))
+
+
+def render_note(letters: dict[str, str]) -> str:
+    """Return what the letters mean."""
+    return "\nOn " + "; ".join(f"{letter}: {machine}" for machine, letter in letters.items()) + "."
+
+
+def get_cost(result: Result, key: str) -> float | None:
+    """Return a cost of a result, None where it was not to be measured.
+
+    Args:
+        result: Of one seed.
+        key: `train_seconds`; `reviews_per_second`, None of a test of a few milliseconds; or `peak_memory_mib`, the
+            GPU's where the system used one.
+    """
+    record = result.record
+    if key == _MEMORY and record.get(_GPU_MEMORY):
+        return record[_GPU_MEMORY]
+    if key == "reviews_per_second" and record["num_reviews"]["test"] / record[key] < MIN_TEST_SECONDS:
+        return None
+    return record[key]
+
+
+def render_cost(row: Row, key: str) -> str:
+    """Return the mean cost of the seeds on each machine, the machines in the order of `render_machines`."""
+    by_machine: dict[str, list[float]] = {}
+    for result in row.results:
+        cost = get_cost(result, key)
+        if cost is not None:
+            by_machine.setdefault(describe_hardware(result), []).append(cost)
+    return "; ".join(f"{statistics.mean(costs):,.0f}" for costs in by_machine.values())
+
+
+def render_each_cost(row: Row, key: str) -> str:
+    """Return the cost of each seed."""
+    costs = [get_cost(result, key) for result in row.results]
+    return "; ".join("" if cost is None else f"{cost:,.0f}" for cost in costs)

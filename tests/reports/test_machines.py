@@ -1,0 +1,40 @@
+"""Costs are told machine by machine, and left out where they say nothing."""
+
+import pytest
+
+from reports import measured
+from reports.machines import letter_machines, render_cost, render_each_cost, render_machines
+from tests.reports.conftest import ENVIRONMENT, write_fake
+
+
+GPU = {"hardware": {**ENVIRONMENT["hardware"], "accelerators": ["a GPU"]}, "versions": {}}
+
+
+@pytest.fixture
+def row(tmp_path):
+    """Seeds 1 and 2 on a processor, 3 on a GPU that holds 2,000 MiB."""
+    write_fake(tmp_path, "sst5", "ours", 0.6, seeds=(1, 2))
+    write_fake(
+        tmp_path, "sst5", "ours", 0.6, seeds=(3,), environment=GPU, train_seconds=7.0, peak_accelerator_memory_mib=2e3
+    )
+    return measured.load_rows(tmp_path)["sst5"][0]
+
+
+def test_machines_have_a_mean_of_their_own(row):
+    assert render_machines(row, letter_machines([row])) == "a, b"
+    assert render_cost(row, "train_seconds") == "62; 7"  # 61 and 62 on the processor
+    assert render_each_cost(row, "train_seconds") == "61; 62; 7"
+
+
+def test_memory_is_that_of_the_gpu_where_one_is_used(row, tmp_path):
+    assert render_cost(row, "peak_memory_mib") == "900; 2,000"
+    write_fake(tmp_path, "imdb", "tfidf", 0.6, encoder=None, environment=GPU, peak_accelerator_memory_mib=0.0)
+    assert render_cost(measured.load_rows(tmp_path)["imdb"][0], "peak_memory_mib") == "900"
+
+
+@pytest.mark.parametrize(("rate", "shown"), [(30_000.0, "30,000"), (50_000.0, "")])
+def test_a_rate_of_a_few_milliseconds_is_left_out(tmp_path, rate, shown):
+    """400 reviews: 13 ms and 8 ms."""
+    write_fake(tmp_path, "sst5", "majority", 0.2, encoder=None, seeds=(1,), reviews_per_second=rate)
+    row = measured.load_rows(tmp_path)["sst5"][0]
+    assert render_cost(row, "reviews_per_second") == shown
