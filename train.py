@@ -24,7 +24,7 @@ from modeling_bert_bilstm.training.arguments import (
 )
 from modeling_bert_bilstm.training.augmenting import augment_train_split
 from modeling_bert_bilstm.training.batching import ReviewCollator
-from modeling_bert_bilstm.training.calibration import fit_temperature
+from modeling_bert_bilstm.training.calibration import fold_calibration
 from modeling_bert_bilstm.training.epoch_record import build_history
 from modeling_bert_bilstm.training.loading import (
     ModelSource,
@@ -186,9 +186,7 @@ def calibrate(model: PreTrainedModel, logits: dict[str, np.ndarray], splits: dic
     """Return the temperature that validation asks for, folded into the weights; 1 where there is none to fit."""
     if model.config.problem_type != "single_label_classification" or "validation" not in logits:
         return 1.0
-    temperature = fit_temperature(logits["validation"], splits["validation"]["labels"][:])
-    model.fold_temperature(temperature)
-    return temperature
+    return fold_calibration(model, logits["validation"], np.asarray(splits["validation"]["labels"][:]))
 
 
 def build_trainer(

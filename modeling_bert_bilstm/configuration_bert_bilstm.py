@@ -1,7 +1,7 @@
 """Configuration of BERT+BiLSTM: which encoder, how it is read in windows, the BiLSTM, the pooling, the labels.
 
 Everything that a copy on the Hub must know stands here and so in config.json: label names, the polarity of each
-label, the share of each label in the training data, the window length.
+label, the shares of the labels that its probabilities are calibrated for, how it errs, the window length.
 """
 
 from collections.abc import Sequence
@@ -69,7 +69,10 @@ class BertBiLSTMConfig(PretrainedConfig):
         window_overlap: Word pieces that two neighbouring windows share. Default: an eighth of `window_length`.
         label_polarity: Polarity in [-1, 1] of each label; None where the labels have none. Default: `"even"`, spaced
             evenly from the most negative label to the most positive, and none for several labels or regression.
-        label_prior: Share in (0, 1] of each label in the training data, summing to 1. Default: unknown.
+        label_prior: Share in (0, 1] of each label that the probabilities are calibrated for, summing to 1: that of the
+            training data, corrected by validation reviews. Default: unknown.
+        label_confusion: Share of each predicted label among the validation reviews of each true one: C rows of C
+            shares, each row summing to 1. Default: unknown.
         calibration_temperature: The temperature that was folded into the classifier after training; for the record.
 
     Raises:
@@ -92,6 +95,7 @@ class BertBiLSTMConfig(PretrainedConfig):
         window_overlap: int | None = None,
         label_polarity: Sequence[float] | str | None = "even",
         label_prior: Sequence[float] | None = None,
+        label_confusion: Sequence[Sequence[float]] | None = None,
         calibration_temperature: float = 1.0,
         **kwargs,
     ):
@@ -121,6 +125,7 @@ class BertBiLSTMConfig(PretrainedConfig):
             label_polarity = compute_label_polarity(self.num_labels) if is_single else None
         self.label_polarity = None if label_polarity is None else list(label_polarity)
         self.label_prior = None if label_prior is None else list(label_prior)
+        self.label_confusion = None if label_confusion is None else [list(row) for row in label_confusion]
         self._check_sizes(max_encoder_length)
         self._check_labels()
 
@@ -161,7 +166,7 @@ class BertBiLSTMConfig(PretrainedConfig):
             )
 
     def _check_labels(self) -> None:
-        for name in ("label_polarity", "label_prior"):
+        for name in ("label_polarity", "label_prior", "label_confusion"):
             values = getattr(self, name)
             if values is not None and len(values) != self.num_labels:
                 raise ValueError(f"`{name}` must have one value a label, {self.num_labels} in all, got {values!r}.")
@@ -169,6 +174,11 @@ class BertBiLSTMConfig(PretrainedConfig):
             raise ValueError(f"`label_polarity` must hold values in [-1, 1], got {self.label_polarity!r}.")
         if self.label_prior and (min(self.label_prior) <= 0 or abs(sum(self.label_prior) - 1) > 1e-3):
             raise ValueError(f"`label_prior` must hold positive shares that sum to 1, got {self.label_prior!r}.")
+        for row in self.label_confusion or ():
+            if len(row) != self.num_labels or min(row) < 0 or abs(sum(row) - 1) > 1e-3:
+                raise ValueError(
+                    f"`label_confusion` must hold {self.num_labels} shares that sum to 1 a true label, got {row!r}."
+                )
 
 
 def _build_encoder_config(encoder_config: PretrainedConfig | dict | None) -> PretrainedConfig:

@@ -18,13 +18,14 @@ import torch
 from transformers import Pipeline
 from transformers.utils import logging
 
-from .polarity import PolarityTally, predict_labels
+from .polarity import METHODS, PolarityTally, check_method, fit_film_prior, predict_labels
 
 
 DEFAULT_OPTIONS = {
     "batch_size": 8,
     "confidence": 0.9,
     "group_key": "group",
+    "method": METHODS[0],
     "return_reviews": False,
     "show_progress": None,
     "text_key": "text",
@@ -139,7 +140,10 @@ class AggregatePolarityPipeline(Pipeline):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         if self._batch_size is not None:
-            self._postprocess_params = {**self._postprocess_params, **_check_options({"batch_size": self._batch_size})}
+            self._postprocess_params = {
+                **self._postprocess_params,
+                **self._check_options({"batch_size": self._batch_size}),
+            }
         config = self.model.config
         label_polarity = getattr(config, "label_polarity", None)
         if label_polarity is None or len(label_polarity) != config.num_labels:
@@ -161,28 +165,34 @@ class AggregatePolarityPipeline(Pipeline):
         Args:
             inputs: A list of reviews -> one entry; a mapping from film to reviews -> an entry each; rows (a list, a
                 data set, a generator of mappings) -> an entry for each film. Nothing at all gives an empty dictionary.
-            **options: `batch_size` reviews at once (8); `confidence` of the interval (0.9); `return_reviews` adds the
-                single results; `group_key` and `text_key` name what rows hold; `show_progress` (from 100 reviews on).
+            **options: `batch_size` reviews at once (8); `confidence` of the intervals (0.9); `method` of the estimate,
+                one of `METHODS` in polarity.py; `return_reviews` adds the single results; `group_key` and `text_key`
+                name what rows hold; `show_progress` (from 100 reviews on).
 
         Returns:
-            Entries with `verdict` (the papers' rule), `polarity` in [-1, 1] and its `interval`, `num_reviews`,
-            `counts` of predicted labels, estimated `shares`, `skipped` with the position and the reason, and if asked
-            `reviews` with position, label, score and probabilities. Without reviews the estimate is None.
+            Entries with `verdict` (the papers' rule); `polarity` of the reviews in [-1, 1] and its `interval`;
+            `audience_polarity` and `audience_interval` of all who might review the film; `num_reviews`, `counts` of
+            predicted labels, estimated `shares`, `skipped` with the position and the reason, and if asked `reviews`
+            with position, label, score and probabilities. Without reviews the estimates are None. From 20 films on,
+            what they have in common helps to estimate each.
+
+        Raises:
+            TypeError: `inputs` is none of these, or an option does not exist.
+            ValueError: An option is outside its range, or this model lacks what the method needs.
         """
-        options = {**DEFAULT_OPTIONS, **self._postprocess_params, **_check_options(options)}
+        options = {**DEFAULT_OPTIONS, **self._postprocess_params, **self._check_options(options)}
         films, is_single = read_films(inputs, text_key=options["text_key"], group_key=options["group_key"])
         texts = [text for film in films.values() for text in film.texts]
         probabilities = self._score(texts, options["batch_size"], options["show_progress"])
-        entries, start = {}, 0
-        for name, film in films.items():
-            end = start + len(film.texts)
-            entries[name] = self._build_entry(film, probabilities[start:end], options)
-            start = end
+        ends = np.cumsum([len(film.texts) for film in films.values()], dtype=int)
+        parts = np.split(probabilities, ends)[:-1]
+        scored = [_leave_out_lost(film, part) for film, part in zip(films.values(), parts, strict=True)]
+        entries = dict(zip(films, self._build_entries([*films.values()], scored, options), strict=True))
         return entries.get(None, {}) if is_single else entries
 
     def _sanitize_parameters(self, **options) -> tuple[dict, dict, dict]:
         options.pop("local_files_only", None)  # `transformers.pipeline` hands its own on
-        return {}, {}, _check_options(options)
+        return {}, {}, self._check_options(options)
 
     def preprocess(self, texts: list[str]) -> list[dict[str, list[int]]]:
         """Split texts into word pieces; the model reads any length, so that nothing is cut."""
@@ -219,20 +229,52 @@ class AggregatePolarityPipeline(Pipeline):
         getattr(self.tokenizer, "deprecation_warnings", {})["Asking-to-pad-a-fast-tokenizer"] = True
         return self.tokenizer.pad(encoded, return_tensors="pt")
 
-    def _build_entry(self, film: Film, probabilities: np.ndarray, options: dict) -> dict:
+    def _build_entries(self, films: list[Film], scored: list[np.ndarray], options: dict) -> list[dict]:
         config = self.model.config
         labels = [config.id2label[i] for i in range(config.num_labels)]
-        is_finite = np.isfinite(probabilities).all(axis=1)
-        for i in np.flatnonzero(~is_finite):
-            film.skip(film.positions[i], "The model gave no finite score.")
-        tally = PolarityTally.from_probabilities(probabilities[is_finite])
         label_prior = getattr(config, "label_prior", None)
-        entry = tally.summarise(labels, config.label_polarity, label_prior, confidence=options["confidence"])
-        entry["skipped"] = film.skipped
-        if options["return_reviews"]:
-            positions = [film.positions[i] for i in np.flatnonzero(is_finite)]
-            entry["reviews"] = _list_reviews(positions, probabilities[is_finite], labels)
-        return entry
+        tallies = [PolarityTally.from_probabilities(probabilities) for probabilities in scored]
+        film_prior = fit_film_prior(tallies, label_prior)
+        entries = []
+        for film, probabilities, tally in zip(films, scored, tallies, strict=True):
+            entry = tally.summarise(
+                labels,
+                config.label_polarity,
+                label_prior,
+                confidence=options["confidence"],
+                method=options["method"],
+                film_prior=film_prior,
+                label_confusion=getattr(config, "label_confusion", None),
+            )
+            entry["skipped"] = film.skipped
+            if options["return_reviews"]:
+                entry["reviews"] = _list_reviews(film.positions, probabilities, labels)
+            entries.append(entry)
+        return entries
+
+    def _check_options(self, options: dict) -> dict:
+        """Return the options if all exist and are in range."""
+        for name in options:
+            if name not in DEFAULT_OPTIONS:
+                nearest = difflib.get_close_matches(name, DEFAULT_OPTIONS, n=1)
+                hint = f" Did you mean `{nearest[0]}`?" if nearest else ""
+                raise TypeError(f"There is no option `{name}`; the options are {sorted(DEFAULT_OPTIONS)}.{hint}")
+        batch_size, confidence = options.get("batch_size", 1), options.get("confidence", 0.9)
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ValueError(f"`batch_size` must be a whole number of at least 1, got {batch_size!r}.")
+        if not isinstance(confidence, int | float) or not 0 < confidence < 1:
+            raise ValueError(f"`confidence` must be a number between 0 and 1, such as 0.9, got {confidence!r}.")
+        check_method(options.get("method", METHODS[0]), getattr(self.model.config, "label_confusion", None))
+        return options
+
+
+def _leave_out_lost(film: Film, probabilities: np.ndarray) -> np.ndarray:
+    """Return the probabilities of the reviews that the model could score, and note which it could not."""
+    is_finite = np.isfinite(probabilities).all(axis=1)
+    for i in np.flatnonzero(~is_finite):
+        film.skip(film.positions[i], "The model gave no finite score.")
+    film.positions = [film.positions[i] for i in np.flatnonzero(is_finite)]
+    return probabilities[is_finite]
 
 
 def _list_reviews(positions: list[int], probabilities: np.ndarray, labels: list[str]) -> list[dict]:
@@ -247,18 +289,3 @@ def _list_reviews(positions: list[int], probabilities: np.ndarray, labels: list[
         }
         for position, label, row in zip(positions, predicted, probabilities, strict=True)
     ]
-
-
-def _check_options(options: dict) -> dict:
-    """Return the options if all exist and are in range."""
-    for name in options:
-        if name not in DEFAULT_OPTIONS:
-            nearest = difflib.get_close_matches(name, DEFAULT_OPTIONS, n=1)
-            hint = f" Did you mean `{nearest[0]}`?" if nearest else ""
-            raise TypeError(f"There is no option `{name}`; the options are {sorted(DEFAULT_OPTIONS)}.{hint}")
-    batch_size, confidence = options.get("batch_size", 1), options.get("confidence", 0.9)
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"`batch_size` must be a whole number of at least 1, got {batch_size!r}.")
-    if not isinstance(confidence, int | float) or not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be a number between 0 and 1, such as 0.9, got {confidence!r}.")
-    return options

@@ -1,12 +1,12 @@
 """The arithmetic of overall polarity: what the reviews of one film say together. No model, no torch.
 
-Shapes: N reviews, U distinct rows of probabilities among them, C labels.
-Two answers stand side by side: the papers' rule over predicted labels, and an estimate of the true share of each label
-with an interval. A tally holds all that both need, and two tallies added are the tally of all their reviews.
+Shapes: N reviews, U distinct rows of probabilities among them, C labels, F films, P points of the simplex.
+Two answers stand side by side: the papers' rule over predicted labels, and an estimate of the share of each label with
+an interval. A tally holds all that both need, and two tallies added are the tally of all their reviews.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from operator import index
@@ -15,12 +15,16 @@ from statistics import NormalDist
 import numpy as np
 
 
+METHODS = ("expectation_maximisation", "adjusted_count", "probabilistic_count", "classify_and_count")
+
 _RESOLUTION = 1_000_000  # steps from 0 to 1 in which a tally holds probabilities
-# The shares are final when no others could raise the mean log likelihood of a review by more than this.
+# The shares are final when no others could raise the mean log density of a review by more than this.
 _GAIN_TOLERANCE = 1e-9
 _MAX_CYCLES = 1_000
-# How far an end of the interval may lie outside the exact one, in polarity.
-_INTERVAL_TOLERANCE = 1e-6
+# Pseudo reviews of each label: where nothing is known of a film, so that all shares are as likely; and next to none.
+_FLAT, _NEXT_TO_NONE = 1.0, 1e-6
+# A film prior is read off so many films, from so many rows of each, at so many points; more would change it little.
+_MIN_FILMS, _MAX_FILMS, _MAX_ROWS, _NUM_POINTS, _NUM_STEPS = 20, 2_000, 1_000, 1_000, 50
 
 
 def decide_verdict(counts: Sequence[int]) -> str:
@@ -60,75 +64,114 @@ def predict_labels(probabilities: np.ndarray) -> np.ndarray:
     return np.where(is_top.sum(axis=1) == 1, is_top.argmax(axis=1), -1)
 
 
-class ShareLikelihood:
-    """How likely some reviews are under given shares of the labels, from their calibrated probabilities.
+def classify_and_count(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the share of each label among predicted ones: (U, C), (U,) -> (C,); labels that tie share the review."""
+    is_top = probabilities == probabilities.max(axis=1, keepdims=True)
+    return weights @ (is_top / is_top.sum(axis=1, keepdims=True)) / weights.sum()
+
+
+def average_probabilities(probabilities: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the mean probability of each label, "probabilistic classify and count": (U, C), (U,) -> (C,)."""
+    return weights @ probabilities / weights.sum()
+
+
+def adjust_count(counted: np.ndarray, label_confusion: Sequence[Sequence[float]]) -> np.ndarray:
+    """Return the shares (C,) under which a classifier that errs like this most likely predicts the counted ones (C,).
+
+    These solve `counted = shares @ label_confusion`, "adjusted classify and count" (Forman 2008, "Quantifying counts
+    and costs via classification"), and where no shares do, they are the likeliest.
+
+    Args:
+        counted: Share of each label among the predicted ones, (C,).
+        label_confusion: Share of each predicted label among reviews of each true one, (C, C), rows summing to 1.
+    """
+    predictable = np.asarray(label_confusion, dtype=np.float64).T  # (C, C) a row for each label that is predicted
+    nothing = np.full(len(counted), _NEXT_TO_NONE)
+    return SharePosterior(predictable, weights=counted, film_prior=nothing).audience
+
+
+class SharePosterior:
+    """What a film's reviews tell of the share of each label, among themselves and in the film's audience.
+
+    The audience is all who might review the film; these reviewers were drawn from it. Audiences differ from film to
+    film as a Dirichlet distribution says, `film_prior`, which weighs as much as so many reviews of each label: much
+    beside three reviews, little beside three hundred.
 
     Args:
         probabilities: Calibrated probabilities, (U, C), rows summing to 1, at least one row.
-        label_prior: Share of each label in the data that the classifier was trained on. Default: equal shares.
+        label_prior: Shares of the labels that they were calibrated for. Default: equal shares.
         weights: Number of reviews that each row stands for, (U,). Default: one each.
+        film_prior: Pseudo reviews of each label. Default: one each, under which all shares are as likely.
+
+    Attributes:
+        audience: Share of each label in the audience, (C,).
+        shares: Share of each label among the reviews, (C,).
 
     Raises:
-        ValueError: `label_prior` is not one share above 0 a label.
+        ValueError: `label_prior` or `film_prior` is not one number above 0 a label.
     """
 
     def __init__(
         self,
         probabilities: np.ndarray,
         label_prior: Sequence[float] | None = None,
+        *,
         weights: np.ndarray | None = None,
+        film_prior: Sequence[float] | None = None,
     ):
-        num_rows, num_labels = probabilities.shape
-        prior = np.ones(num_labels) if label_prior is None else np.asarray(label_prior, dtype=np.float64)
-        if prior.shape != (num_labels,) or not prior.min() > 0:
-            raise ValueError(f"`label_prior` must be {num_labels} shares above 0, one a label, got {label_prior!r}.")
-        self.prior = prior / prior.sum()
-        self.weights = np.ones(num_rows) if weights is None else np.asarray(weights, dtype=np.float64)
-        # No review is quite certain: a probability of 0 would forbid a label whatever the others say.
-        ratios = np.maximum(probabilities, 1 / _RESOLUTION) / self.prior
-        self._ratios = ratios / ratios.max(axis=1, keepdims=True)  # (U, C) likelihood up to a factor a row
+        self._ratios = compute_ratios(probabilities, label_prior)  # (U, C)
+        self._weights = np.ones(len(probabilities)) if weights is None else np.asarray(weights, dtype=np.float64)
+        self._prior = _read_positive("film_prior", film_prior, probabilities.shape[1])
+        self.audience = self.maximise()
+        labels = self.classify(self.audience)  # (U, C)
+        expected = self._weights @ labels  # (C,) reviews of each label
+        self.shares = expected / self._weights.sum()
+        # What known labels would tell, less what is lost by not knowing them, is what the reviews tell: Louis 1982,
+        # "Finding the observed information matrix when using the EM algorithm". By the logarithm of each share, and
+        # without the part that is 0 where shares keep their sum:
+        told = (labels.T * self._weights) @ labels
+        self._lost = np.diag(expected) - told  # (C, C)
+        self._information = told + np.diag(self._prior)  # (C, C)
 
     def compute(self, shares: np.ndarray) -> float:
-        """Return the log likelihood of all reviews, up to a constant, under shares (C,)."""
-        return float(self.weights @ np.log(self._ratios @ shares))
+        """Return the log density of an audience with shares (C,) above 0, given the reviews, up to a constant."""
+        return float(self._weights @ np.log(self._ratios @ shares) + self._prior @ np.log(shares))
 
-    def compute_gains(self, shares: np.ndarray) -> np.ndarray:
-        """Return by what expectation maximisation multiplies each share: (C,) -> (C,); at most 1 each at the top."""
-        return self._ratios.T @ (self.weights / (self._ratios @ shares)) / self.weights.sum()
+    def classify(self, shares: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the labels of each row if the audience has shares (C,): (U, C)."""
+        joint = self._ratios * shares
+        return joint / joint.sum(axis=1, keepdims=True)
 
     def climb(self, shares: np.ndarray) -> np.ndarray:
         """Return the shares (C,) after one step of expectation maximisation; never less likely than before."""
-        raised = shares * self.compute_gains(shares)
-        return raised / raised.sum()
+        expected = self._weights @ self.classify(shares) + self._prior
+        return expected / expected.sum()
 
     def maximise(self) -> np.ndarray:
-        """Return the shares (C,) under which the reviews are likeliest: the estimate of the true ones.
+        """Return the likeliest shares (C,) of the audience.
 
-        Counting predicted labels is biased by the classifier's errors; this is not. Expectation maximisation from the
-        training prior on (Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new a
-        priori probabilities", Neural Computation 14(1)), with longer steps where they make the reviews likelier still.
+        Expectation maximisation (Saerens, Latinne and Decaestecker 2002, "Adjusting the outputs of a classifier to new
+        a priori probabilities", Neural Computation 14(1)) with pseudo reviews, and with longer steps where they make
+        the shares likelier still.
         """
-        shares = self.prior
+        shares = self._prior / self._prior.sum()
         for _ in range(_MAX_CYCLES):
             climbed = self.climb(shares)
-            shares = max(climbed, self._leap(climbed), key=self.compute)
-            # The log likelihood is concave: the largest gain bounds what any other shares could add to its mean.
-            if self.compute_gains(shares).max() - 1 <= _GAIN_TOLERANCE:
+            # The log density is concave: the largest gain bounds what any other shares could add to its mean.
+            if (climbed / shares).max() - 1 <= _GAIN_TOLERANCE:
                 break
+            shares = max(climbed, self._leap(climbed), key=self.compute)
         return shares
 
-    def compute_interval(
-        self, label_polarity: Sequence[float], shares: np.ndarray, confidence: float = 0.9
-    ) -> tuple[float, float]:
-        """Return the interval of polarities in [-1, 1] that the reviews allow.
+    def estimate_polarity(
+        self, label_polarity: Sequence[float], confidence: float = 0.9
+    ) -> dict[str, tuple[float, list[float]]]:
+        """Return the polarity in [-1, 1], and both ends of its interval, of the `reviews` and of the `audience`.
 
-        A polarity is inside if some shares that give it are nearly as likely as the likeliest: their log likelihoods
-        differ by at most half the `confidence` quantile of chi squared with one degree of freedom (profile likelihood;
-        Wilks 1938). Few reviews, or unsure ones, give a wide interval, and it keeps a width at -1 and 1.
+        Either is taken as normal about the estimate and cut off at the outermost labels.
 
         Args:
             label_polarity: Polarity in [-1, 1] of each label.
-            shares: What `maximise` returned, (C,).
             confidence: How often the interval shall hold the true polarity, in (0, 1).
 
         Raises:
@@ -136,65 +179,57 @@ class ShareLikelihood:
         """
         if not 0 < confidence < 1:
             raise ValueError(f"`confidence` must be a number between 0 and 1, such as 0.9, got {confidence!r}.")
-        values = np.asarray(label_polarity, dtype=np.float64)
-        allowed_loss = NormalDist().inv_cdf((1 + confidence) / 2) ** 2 / 2
-        top = self.compute(shares)
-        mix = 0.5
-        while self.compute(inside := (1 - mix) * shares + mix / len(shares)) < top - allowed_loss / 2:
-            mix /= 2
-        lower = -self._push(-values, inside, top - allowed_loss)
-        upper = self._push(values, inside, top - allowed_loss)
-        return min(lower, float(values @ shares)), max(upper, float(values @ shares))
+        values, num_reviews = np.asarray(label_polarity, dtype=np.float64), self._weights.sum()
+        # Slopes by the logarithm of each share. The reviews' labels are unsure even where the audience is known.
+        of_reviews = self._lost @ values / num_reviews
+        of_audience = self.audience * (values - values @ self.audience)
+        spread = {
+            "reviews": self._compute_variance(of_reviews) + values @ of_reviews / num_reviews,
+            "audience": self._compute_variance(of_audience),
+        }
+        estimates = {}
+        for name, shares in (("reviews", self.shares), ("audience", self.audience)):
+            reach = NormalDist().inv_cdf((1 + confidence) / 2) * max(spread[name], 0.0) ** 0.5
+            polarity = values @ shares
+            interval = np.clip([polarity - reach, polarity + reach], values.min(), values.max())
+            estimates[name] = float(polarity), interval.tolist()
+        return estimates
+
+    def _compute_variance(self, slope: np.ndarray) -> float:
+        """Variance of a number with this slope (C,) by the logarithm of each share."""
+        return float(slope @ np.linalg.solve(self._information, slope))
 
     def _leap(self, shares: np.ndarray) -> np.ndarray:
-        """One step of Newton's method from shares above 0, cut short of the edge of the simplex."""
-        slope, curve = self._differentiate(shares)
-        step = _solve_on_simplex(curve + 1e-12 * np.trace(curve) * np.eye(len(shares)), slope, shares)
-        size = 0.99 / max(0.99, -step.min())
-        leapt = shares * (1 + size * step)
+        """One step of Newton's method along the simplex, in units of each share, cut short of the edge."""
+        labels = self.classify(shares)
+        curve = (labels.T * self._weights) @ labels + np.diag(self._prior)
+        direction = np.linalg.solve(curve, shares)
+        step = 1 - direction / (shares @ direction)
+        leapt = shares * (1 + step * 0.99 / max(0.99, -step.min()))
         return leapt / leapt.sum()
 
-    def _differentiate(self, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Slope (C,) and negative curvature (C, C) of the log likelihood, in units of each share."""
-        scaled = self._ratios * shares / (self._ratios @ shares)[:, None]  # (U, C)
-        return scaled.T @ self.weights, (scaled.T * self.weights) @ scaled
 
-    def _push(self, values: np.ndarray, shares: np.ndarray, floor: float) -> float:
-        """Largest `values @ shares` whose log likelihood is at least `floor`: a barrier method from inside."""
-        num_limits = len(values) + 1
-        pull = 1.0
-        while num_limits / pull > _INTERVAL_TOLERANCE:
-            pull *= 10
-            shares = self._settle(pull * values, shares, floor)
-        # A barrier stops short by at most its number of limits over the pull (Boyd and Vandenberghe, 11.2.2).
-        return float(min(values @ shares + num_limits / pull, values.max()))
+def compute_ratios(probabilities: np.ndarray, label_prior: Sequence[float] | None = None) -> np.ndarray:
+    """Return how likely each row is under each label, up to a factor a row: (U, C) -> (U, C).
 
-    def _settle(self, pull: np.ndarray, shares: np.ndarray, floor: float) -> np.ndarray:
-        """Newton's method to the top of `_compute_height`."""
-        for _ in range(100):
-            slope, curve = self._differentiate(shares)
-            slack = self.compute(shares) - floor
-            slope = slope / slack
-            ascent = pull * shares + slope + 1
-            step = _solve_on_simplex(curve / slack + np.outer(slope, slope) + np.eye(len(shares)), ascent, shares)
-            rise, height, size = ascent @ step, self._compute_height(pull, shares, floor), 1.0
-            if rise < 1e-6:
-                break
-            while self._compute_height(pull, shares * (1 + size * step), floor) < height + size * rise / 4:
-                size /= 2
-            shares = shares * (1 + size * step)
-            shares = shares / shares.sum()
-        return shares
+    Args:
+        probabilities: Calibrated probabilities, (U, C).
+        label_prior: Shares of the labels that they were calibrated for. Default: equal shares.
 
-    def _compute_height(self, pull: np.ndarray, shares: np.ndarray, floor: float) -> float:
-        slack = self.compute(shares) - floor if shares.min() > 0 else 0.0
-        return pull @ shares + np.log(slack) + np.log(shares).sum() if slack > 0 else -np.inf
+    Raises:
+        ValueError: `label_prior` is not one number above 0 a label.
+    """
+    # No review is quite certain: a probability of 0 would forbid a label whatever the others say.
+    prior = _read_positive("label_prior", label_prior, probabilities.shape[1])
+    ratios = np.maximum(probabilities, 1 / _RESOLUTION) / prior
+    return ratios / ratios.max(axis=1, keepdims=True)
 
 
-def _solve_on_simplex(curve: np.ndarray, slope: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Step (C,) of Newton's method, in units of each share, that keeps the sum of the shares."""
-    system = np.block([[curve, shares[:, None]], [shares, 0.0]])
-    return np.linalg.solve(system, np.append(slope, 0.0))[:-1]
+def _read_positive(name: str, values: Sequence[float] | None, num_labels: int) -> np.ndarray:
+    numbers = np.full(num_labels, _FLAT) if values is None else np.asarray(values, dtype=np.float64)
+    if numbers.shape != (num_labels,) or not (numbers > 0).all():
+        raise ValueError(f"`{name}` must be {num_labels} numbers above 0, one a label, got {values!r}.")
+    return numbers
 
 
 @dataclass(frozen=True)
@@ -254,6 +289,13 @@ class PolarityTally:
         """Return the tally that `to_dict` wrote."""
         return cls(fields["num_labels"], Counter({tuple(row[:-1]): row[-1] for row in fields["rows"]}))
 
+    def list_rows(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the distinct rows of probabilities, sorted, (U, C), and how many reviews each stands for, (U,)."""
+        rows = np.array(list(self.rows), dtype=np.int64).reshape(-1, self.num_labels)
+        weights = np.fromiter(self.rows.values(), dtype=np.int64, count=len(rows))
+        order = np.lexsort(rows.T[::-1])
+        return rows[order] / rows[order].sum(axis=1, keepdims=True), weights[order]
+
     def summarise(
         self,
         labels: Sequence[str],
@@ -261,45 +303,136 @@ class PolarityTally:
         label_prior: Sequence[float] | None = None,
         *,
         confidence: float = 0.9,
+        method: str = METHODS[0],
+        film_prior: Sequence[float] | None = None,
+        label_confusion: Sequence[Sequence[float]] | None = None,
     ) -> dict[str, str | int | float | list[float] | dict[str, int] | dict[str, float] | None]:
-        """Return both answers: the papers' verdict and the estimate with its interval.
+        """Return both answers: the papers' verdict and the estimate with its intervals.
 
         Args:
             labels: Name of each label, in the order of the probabilities.
             label_polarity: Polarity in [-1, 1] of each label; it also orders them for the papers' rule.
-            label_prior: Share of each label in the data that the classifier was trained on. Default: equal shares.
-            confidence: How often the interval shall hold the true polarity, in (0, 1).
+            label_prior: Shares of the labels that the probabilities were calibrated for. Default: equal shares.
+            confidence: How often an interval shall hold the true polarity, in (0, 1).
+            method: How the shares are estimated, one of `METHODS`. All but the first are there to compare with: they
+                have no interval and do not look beyond these reviews.
+            film_prior: What `fit_film_prior` returned of films like this one. Default: one pseudo review a label.
+            label_confusion: Share of each predicted label among validation reviews of each true one, (C, C); adjusted
+                count needs it.
 
         Returns:
-            `verdict`; `polarity` in [-1, 1] and its `interval`, None without reviews; `num_reviews`; `counts` of
-            predicted labels (a review without one top label is in none) and estimated `shares`, both from the most
-            negative label to the most positive, `shares` None without reviews.
+            `verdict`; `polarity` of these reviews in [-1, 1] and its `interval`; `audience_polarity` and
+            `audience_interval` of all who might review the film; `num_reviews`; `counts` of predicted labels (a review
+            without one top label is in none) and estimated `shares` of these reviews, both from the most negative
+            label to the most positive. What cannot be told, as all estimates without reviews, is None.
+
+        Raises:
+            ValueError: An option is outside its range, or adjusted count lacks `label_confusion`.
         """
-        order = np.argsort(label_polarity, kind="stable")
-        rows = np.array(sorted(self.rows), dtype=np.int64).reshape(-1, self.num_labels)[:, order]
-        weights = np.array([count for _, count in sorted(self.rows.items())], dtype=np.int64)
-        names = [labels[i] for i in order]
-        values = np.asarray(label_polarity, dtype=np.float64)[order]
-        predicted = predict_labels(rows)
+        check_method(method, label_confusion)
+        probabilities, weights = self.list_rows()
+        predicted = predict_labels(probabilities) if self.rows else np.empty(0, dtype=int)
         counts = [int(weights[predicted == label].sum()) for label in range(self.num_labels)]
-        shares = polarity = interval = None
-        if len(rows):
-            prior = None if label_prior is None else np.asarray(label_prior)[order]
-            likelihood = ShareLikelihood(rows / rows.sum(axis=1, keepdims=True), prior, weights)
-            likeliest = likelihood.maximise()
-            interval = [_round(end) for end in likelihood.compute_interval(values, likeliest, confidence)]
-            polarity = _round(values @ likeliest)
-            shares = {name: _round(share) for name, share in zip(names, likeliest, strict=True)}
+        shares, estimates = None, {"reviews": (None, None), "audience": (None, None)}
+        if self.rows and method == "expectation_maximisation":
+            posterior = SharePosterior(probabilities, label_prior, weights=weights, film_prior=film_prior)
+            shares, estimates = posterior.shares, posterior.estimate_polarity(label_polarity, confidence)
+        elif self.rows:
+            shares = _count(method, probabilities, weights, label_confusion)
+            estimates["reviews"] = float(shares @ label_polarity), None
+        order = np.argsort(label_polarity, kind="stable")
         return {
-            "verdict": decide_verdict(counts),
-            "polarity": polarity,
-            "interval": interval,
+            "verdict": decide_verdict([counts[i] for i in order]),
+            "polarity": _round(estimates["reviews"][0]),
+            "interval": _round(estimates["reviews"][1]),
+            "audience_polarity": _round(estimates["audience"][0]),
+            "audience_interval": _round(estimates["audience"][1]),
             "num_reviews": self.num_reviews,
-            "counts": dict(zip(names, counts, strict=True)),
-            "shares": shares,
+            "counts": {labels[i]: counts[i] for i in order},
+            "shares": None if shares is None else {labels[i]: _round(shares[i]) for i in order},
         }
 
 
-def _round(value: float) -> float:
-    """Round to what is certain of an estimate: the interval is exact to a millionth."""
-    return round(float(value), 6) + 0.0  # 0.0 turns -0.0 into 0.0
+def check_method(method: str, label_confusion: object) -> None:
+    """Make sure that there is such a method and that it has what it needs.
+
+    Raises:
+        ValueError: There is none, or it has not; the message says what to do.
+    """
+    if method not in METHODS:
+        raise ValueError(f"`method` must be one of {METHODS}, got {method!r}.")
+    if method == "adjusted_count" and label_confusion is None:
+        raise ValueError(
+            "Adjusted count needs `label_confusion`, the confusion matrix of validation reviews, which this model's "
+            "config has not. Train with validation reviews, set it in the config, or choose another of "
+            f"{[name for name in METHODS if name != method]}."
+        )
+
+
+def fit_film_prior(tallies: Iterable[PolarityTally], label_prior: Sequence[float] | None = None) -> np.ndarray | None:
+    """Return how the audiences of films differ, (C,): a Dirichlet distribution, as pseudo reviews of each label.
+
+    No label is needed (empirical Bayes): the mixture of audiences under which the films' reviews are likeliest (Laird
+    1978, "Nonparametric maximum likelihood estimation of a mixing distribution"), and the distribution that has its
+    mean and its variance. The order of the films changes nothing.
+
+    Args:
+        tallies: One a film.
+        label_prior: Shares of the labels that the probabilities were calibrated for. Default: equal shares.
+
+    Returns:
+        What `PolarityTally.summarise` takes as `film_prior`; None for fewer than 20 films with reviews, which tell too
+        little.
+    """
+    films = sorted((tally for tally in tallies if tally.rows), key=lambda tally: sorted(tally.rows.items()))
+    if len(films) < _MIN_FILMS:
+        return None
+    points = _draw_points(films[0].num_labels)  # (P, C)
+    heights = [_compute_heights(film, label_prior, points) for film in _thin(films, _MAX_FILMS)]
+    likelihoods = np.exp(heights)  # (F, P)
+    mixture = np.full(len(points), 1 / len(points))  # (P,)
+    for _ in range(_NUM_STEPS):
+        mixture = mixture * (likelihoods.T @ (1 / (likelihoods @ mixture))) / len(likelihoods)
+    mean = mixture @ points
+    variance = mixture @ (points - mean) ** 2
+    strength = mean @ (1 - mean) / variance.sum() - 1  # of a Dirichlet distribution with this mean and variance
+    return strength * mean
+
+
+def _compute_heights(film: PolarityTally, label_prior: Sequence[float] | None, points: np.ndarray) -> np.ndarray:
+    """Log likelihood of a film's reviews under each point, less that of the likeliest: (P, C) -> (P,)."""
+    rows, weights = (_thin(column, _MAX_ROWS) for column in film.list_rows())
+    heights = weights @ np.log(compute_ratios(rows, label_prior) @ points.T)
+    return heights - heights.max()
+
+
+def _draw_points(num_labels: int) -> np.ndarray:
+    """Points all over the simplex, more of them near its corners, and each with its mirror image: (P, C)."""
+    generator = np.random.default_rng(0)
+    points = [generator.dirichlet([sureness] * num_labels, _NUM_POINTS // 4) for sureness in (1.0, 0.2)]
+    points = np.concatenate(points) + 1 / _RESOLUTION
+    points = np.concatenate([points, points[:, ::-1]])
+    return points / points.sum(axis=1, keepdims=True)
+
+
+def _thin(items: Sequence | np.ndarray, max_items: int) -> Sequence | np.ndarray:
+    """Every k-th of sorted items, at most `max_items`."""
+    return items[:: -(-len(items) // max_items)]
+
+
+def _count(
+    method: str, probabilities: np.ndarray, weights: np.ndarray, label_confusion: Sequence[Sequence[float]] | None
+) -> np.ndarray:
+    """Shares (C,) by one of the methods that count."""
+    if method == "probabilistic_count":
+        return average_probabilities(probabilities, weights)
+    counted = classify_and_count(probabilities, weights)
+    return adjust_count(counted, label_confusion) if method == "adjusted_count" else counted
+
+
+def _round(value: float | Sequence[float] | None) -> float | list[float] | None:
+    """Round an estimate, or the ends of an interval, to millionths."""
+    if value is None:
+        return None
+    rounded = np.round(value, 6) + 0.0  # 0.0 turns -0.0 into 0.0
+    return rounded.tolist()

@@ -10,7 +10,7 @@ import numpy as np
 from baselines.results import Result, read_test_reviews
 from modeling_bert_bilstm.data import get_label_scheme
 from modeling_bert_bilstm.evaluation.significance import Difference, paired_bootstrap
-from modeling_bert_bilstm.polarity import ShareLikelihood, decide_verdict
+from modeling_bert_bilstm.polarity import SharePosterior, decide_verdict
 from reports.cells import render_difference
 from reports.measured import CORPUS_NAMES, REFERENCE, Row, find_row
 
@@ -44,7 +44,7 @@ def measure_polarity(result: Result, films: np.ndarray) -> dict[str, np.ndarray]
         if len(rows) < MIN_REVIEWS_A_FILM:
             continue
         true, said = (np.bincount(of_film[rows], minlength=num_labels) for of_film in (labels, result.predictions))
-        shares = ShareLikelihood(probabilities[rows], counts / counts.sum()).maximise()
+        shares = SharePosterior(probabilities[rows], counts / counts.sum()).shares
         polarity = true @ values / len(rows)
         found["same_verdict"].append(decide_verdict(true.tolist()) == decide_verdict(said.tolist()))
         found["counted"].append(abs(said @ values / len(rows) - polarity))

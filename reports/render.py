@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import corpora, length
 from modeling_bert_bilstm.training.results import render_summary
-from reports import claims, compare, speed
+from reports import claims, compare, polarity, speed
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +38,7 @@ QUOTES: dict[str, tuple[str, Callable[[], str]]] = {
     "length": ("docs/architecture.md", render_length),
     "corpora": ("docs/data.md", render_corpora),
     "comparison": ("README.md", compare.render_short),
+    "polarity": ("README.md", polarity.render_short),
     "claims": ("docs/reproduce.md", claims.render_claims),
 }
 
@@ -60,8 +61,15 @@ def write_comparison() -> None:
     compare.PAGE.write_text(compare.render_page(), encoding="utf-8")
 
 
+def write_polarity() -> None:
+    """Write the page on overall polarity."""
+    polarity.PAGE.write_text(polarity.render_page(), encoding="utf-8")
+
+
 # The page that goes with a quoted part.
-PAGES: dict[str, Callable[[], None]] = {"length": write_speed, "comparison": write_comparison}
+PAGES: dict[str, Callable[[], None]] = {
+    "length": write_speed, "comparison": write_comparison, "polarity": write_polarity,
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -22,13 +22,16 @@ def test_the_package_registers_its_configuration(tmp_path, tiny_model):
 
 def test_config_json_holds_what_a_stranger_needs_and_nothing_local(tmp_path):
     encoder = BertConfig(name_or_path="/home/someone/encoder")
-    BertBiLSTMConfig(encoder_config=encoder, label_prior=[0.25, 0.75]).save_pretrained(tmp_path)
+    confusion = [[0.9, 0.1], [0.2, 0.8]]
+    config = BertBiLSTMConfig(encoder_config=encoder, label_prior=[0.25, 0.75], label_confusion=confusion)
+    config.save_pretrained(tmp_path)
     text = (tmp_path / "config.json").read_text(encoding="utf-8")
     saved = json.loads(text)
     assert set(saved["auto_map"]) == {"AutoConfig", "AutoModel", "AutoModelForSequenceClassification"}
     assert list(saved["custom_pipelines"]) == ["aggregate-polarity"]
     assert saved["label_polarity"] == [-1, 1]
     assert saved["label_prior"] == [0.25, 0.75]
+    assert saved["label_confusion"] == confusion
     assert saved["window_length"] == 256
     assert "/home/someone" not in text
 
@@ -99,6 +102,14 @@ def test_the_vocabulary_size_is_the_encoders():
         ({"label_polarity": [1.0]}, "`label_polarity` must have one value a label, 2 in all, got [1.0]."),
         ({"label_polarity": [-2, 1]}, "`label_polarity` must hold values in [-1, 1], got [-2, 1]."),
         ({"label_prior": [0.5, 0.6]}, "`label_prior` must hold positive shares that sum to 1, got [0.5, 0.6]."),
+        (
+            {"label_confusion": [[0.9, 0.1]]},
+            "`label_confusion` must have one value a label, 2 in all, got [[0.9, 0.1]].",
+        ),
+        (
+            {"label_confusion": [[0.9, 0.1], [0.5, 0.6]]},
+            "`label_confusion` must hold 2 shares that sum to 1 a true label, got [0.5, 0.6].",
+        ),
     ],
 )
 def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(fields, message):

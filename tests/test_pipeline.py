@@ -12,7 +12,10 @@ from modeling_bert_bilstm.pipeline_aggregate_polarity import AggregatePolarityPi
 from modeling_bert_bilstm.polarity import PolarityTally
 
 
-KEYS = ["verdict", "polarity", "interval", "num_reviews", "counts", "shares", "skipped"]
+KEYS = [
+    "verdict", "polarity", "interval", "audience_polarity", "audience_interval", "num_reviews", "counts", "shares",
+    "skipped",
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -205,6 +208,30 @@ def test_training_prior_and_confidence_are_heeded(pipe, texts):
     assert pipe(texts) == expected
     (lower, upper), (wide_lower, wide_upper) = expected["interval"], pipe(texts, confidence=0.99)["interval"]
     assert wide_upper - wide_lower > upper - lower
+
+
+def test_methods_and_what_they_lack(pipe, build_pipe, texts):
+    counted = pipe(texts, method="classify_and_count")
+    assert counted["shares"] == pytest.approx({k: v / len(texts) for k, v in counted["counts"].items()}, abs=1e-6)
+    assert counted["interval"] is None
+    for call in (lambda **options: pipe(texts, **options), build_pipe):
+        with pytest.raises(ValueError, match="Adjusted count needs `label_confusion`, the confusion matrix"):
+            call(method="adjusted_count")
+    pipe.model.config.label_confusion = [[1.0, 0.0], [0.0, 1.0]]  # never errs: nothing to adjust
+    assert pipe(texts, method="adjusted_count")["shares"] == pytest.approx(counted["shares"], abs=1e-4)
+
+
+def test_films_of_one_call_help_each_other(pipe, reviews):
+    liked = [text for text, label in zip(*reviews, strict=True) if label]
+    films = {f"film {i}": [liked[i % len(liked)], liked[(i + 1) % len(liked)]] for i in range(25)}
+    name = "film 3"
+    among, alone = pipe(films)[name], pipe(films[name])
+    few = pipe(dict(list(films.items())[:19]))[name]
+    assert few["audience_polarity"] == pytest.approx(alone["audience_polarity"], abs=1e-4)
+    assert among["audience_polarity"] != pytest.approx(alone["audience_polarity"], abs=0.01)
+    assert among["verdict"] == alone["verdict"]
+    backwards = dict(reversed(films.items()))
+    assert pipe(backwards)[name]["audience_polarity"] == pytest.approx(among["audience_polarity"], abs=1e-4)
 
 
 def test_a_model_in_training_is_scored_in_evaluation_and_left_so(pipe, texts):

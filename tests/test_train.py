@@ -110,7 +110,9 @@ def test_the_saved_model_gives_the_predictions(run, files):
     assert model.config.calibration_temperature == read_results(run)["calibration"]["temperature"]
     accuracy = (written.argmax(1) == table["label"]).mean()
     assert accuracy == read_results(run)["metrics"]["test"]["accuracy"]
-    assert model.config.label_prior == [0.5, 0.5]
+    assert model.config.label_prior == pytest.approx([0.5, 0.5], abs=0.2)
+    assert sum(model.config.label_prior) == pytest.approx(1)
+    assert np.sum(model.config.label_confusion, axis=1) == pytest.approx([1, 1])
     assert model.config.label_polarity == [-1.0, 1.0]
 
 

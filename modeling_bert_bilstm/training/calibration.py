@@ -1,13 +1,22 @@
-"""Temperature scaling: the one number that makes probabilities as sure as the model is right.
+"""What validation reviews tell of a trained model: how sure it may be, of which shares of labels, and how it errs.
 
 Shapes: N reviews, C labels.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from transformers import PreTrainedModel
+
+from ..evaluation.metrics import compute_confusion_matrix
+from .predictions import compute_probabilities
 
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.05, 20.0
 _NUM_HALVINGS = 60  # of the bracket around the optimum: down to the precision of a double
+# Reviews that speak for the training data's shares of labels, so that few validation reviews do not upset them.
+_FAITH_IN_TRAINING = 100
+_MAX_CYCLES = 1_000
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
@@ -42,6 +51,62 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         else:
             unsure = middle
     return float(2 / (sure + unsure))
+
+
+def fold_calibration(model: PreTrainedModel, logits: np.ndarray, labels: np.ndarray) -> float:
+    """Fold the temperature of validation reviews into the weights, write into the config how else the model errs.
+
+    Args:
+        model: A classifier of this package; its config gets `label_prior` and `label_confusion`.
+        logits: Scores before the softmax, of reviews that it was not trained on, (N, C).
+        labels: Their true label numbers, (N,).
+
+    Returns:
+        The temperature.
+    """
+    temperature = fit_temperature(logits, labels)
+    model.fold_temperature(temperature)
+    probabilities = compute_probabilities(logits, model.config.problem_type, temperature)
+    model.config.label_prior = fit_label_prior(probabilities, labels, model.config.label_prior)
+    model.config.label_confusion = compute_label_confusion(probabilities, labels)
+    return temperature
+
+
+def fit_label_prior(probabilities: np.ndarray, labels: np.ndarray, label_prior: Sequence[float]) -> list[float]:
+    """Return the shares of labels that probabilities are calibrated for, which estimates of shares divide by.
+
+    A model does not quite learn the shares of its training data, and a temperature leaves that bias, which an estimate
+    of shares then carries on (Alexandari, Kundaje and Shrikumar 2020, "Maximum likelihood with bias-corrected
+    calibration is hard-to-beat at label shift adaptation"). Probabilities that are adjusted from the right shares to
+    those of the validation labels give each label, in the mean, its share of them.
+
+    Args:
+        probabilities: Of reviews that the model was not trained on, (N, C), rows summing to 1.
+        labels: Their true label numbers, (N,).
+        label_prior: Share of each label in the training data, which is believed as if 100 reviews spoke for it, and
+            quite where a label has no review.
+    """
+    prior = np.asarray(label_prior, dtype=np.float64)
+    shares = np.bincount(labels, minlength=len(prior)) / max(1, len(labels))
+    if not shares.all():
+        return prior.tolist()
+    rows = np.vstack([probabilities, prior])
+    weights = np.append(np.ones(len(labels)), _FAITH_IN_TRAINING) / (len(labels) + _FAITH_IN_TRAINING)
+    for _ in range(_MAX_CYCLES):
+        adjusted = rows * (shares / prior)  # (N + 1, C)
+        mean = weights @ (adjusted / adjusted.sum(axis=1, keepdims=True))
+        before, prior = prior, prior * mean / shares
+        prior = prior / prior.sum()
+        if np.abs(prior - before).max() < 1e-9:
+            break
+    return prior.tolist()
+
+
+def compute_label_confusion(probabilities: np.ndarray, labels: np.ndarray) -> list[list[float]] | None:
+    """Return the share of each predicted label among the reviews of each true one, C rows; None where one has none."""
+    counts = compute_confusion_matrix(labels, probabilities.argmax(axis=1), probabilities.shape[1])  # (C, C)
+    totals = counts.sum(axis=1, keepdims=True)
+    return (counts / totals).tolist() if totals.all() else None
 
 
 def _compute_slope(logits: np.ndarray, labels: np.ndarray, sureness: float) -> float:

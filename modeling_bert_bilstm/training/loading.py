@@ -221,7 +221,7 @@ def _continue_model(
         raise ValueError("`--num_encoder_layers` cuts an encoder; a trained model keeps its layers. Leave it out.")
     adapt_encoder(config.encoder_config, arguments)
     if names != trained:
-        config.label_polarity = config.label_prior = None
+        config.label_polarity = config.label_prior = config.label_confusion = None
     elif label_fields.get("label_polarity") is None:
         label_fields = {**label_fields, "label_polarity": config.label_polarity}
     fields = {**config.to_dict(), **given, **label_fields, "encoder_config": config.encoder_config}

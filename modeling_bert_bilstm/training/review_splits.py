@@ -87,6 +87,7 @@ def build_label_fields(
         counts = list(counts.values())
         weights = compute_class_weights(class_weights, counts) if class_weights else None
         fields["label_prior"] = compute_label_prior(counts, weights)
+        fields["label_confusion"] = None  # of an earlier training
     return fields
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from modeling_bert_bilstm.evaluation.significance import holm
-from modeling_bert_bilstm.polarity import PolarityTally, ShareLikelihood
+from modeling_bert_bilstm.polarity import PolarityTally, SharePosterior
 from reports import ablations, claims, compare, measured
 from reports.cells import render_p
 from reports.compared import compare_rows
@@ -156,8 +156,8 @@ def test_the_estimate_starts_from_the_prior_of_the_training_reviews(tmp_path):
         result = measured.load_rows(tmp_path)["imdb"][0].results[0]
         found.append(ablations.measure_polarity(result, np.arange(NUM_REVIEWS) // 100))
     prior = np.array([0.01, 0.99])
-    shares = ShareLikelihood(result.probabilities[:100] / result.probabilities[:100].sum(1, keepdims=True), prior)
-    expected = abs(shares.maximise() @ [-1, 1] - (2 * result.labels[:100].mean() - 1))
+    posterior = SharePosterior(result.probabilities[:100] / result.probabilities[:100].sum(1, keepdims=True), prior)
+    expected = abs(posterior.shares @ [-1, 1] - (2 * result.labels[:100].mean() - 1))
     assert found[1]["estimated"][0] == pytest.approx(expected, abs=1e-6)
     assert found[0]["estimated"][0] != pytest.approx(expected, abs=1e-2)
     assert found[0]["counted"] == pytest.approx(found[1]["counted"])

@@ -14,6 +14,7 @@ def test_names_and_shares():
     fields = build({"negative": 3, "positive": 7})
     assert fields["id2label"] == {0: "negative", 1: "positive"}
     assert fields["label_prior"] == pytest.approx([4 / 12, 8 / 12])
+    assert fields["label_confusion"] is None  # that of an earlier training tells nothing of this one
     assert build({"negative": 3, "positive": 7}, ["balanced"])["label_prior"] == pytest.approx([0.5, 0.5])
 
 
