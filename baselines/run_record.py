@@ -1,7 +1,5 @@
 """What a run writes of itself beside its metrics: the reviews, the training, the memory, the machine."""
 
-import resource
-import sys
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -68,20 +66,6 @@ def describe_corpus(corpus: Corpus) -> dict[str, dict]:
         "train_label_counts": dict(zip(corpus.label_names, counts, strict=True)),
         "fingerprints": corpus.fingerprints,
     }
-
-
-def measure_peak_memory() -> dict[str, float]:
-    """Return the most memory that this process has held so far, and has held on the GPU, in MiB."""
-    status = Path("/proc/self/status")
-    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
-    peaks = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")]
-    if not peaks:  # some kernels do not tell; bytes on macOS, else KiB
-        unit = 2**20 if sys.platform == "darwin" else 2**10
-        peaks = [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit]
-    found = {"peak_memory_mib": round(peaks[0], 1)}
-    if torch.cuda.is_available():
-        found["peak_accelerator_memory_mib"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
-    return found
 
 
 def describe_libraries() -> dict[str, dict]:

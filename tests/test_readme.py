@@ -9,6 +9,8 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from baselines.prepare_data import build_parser as build_prepare_parser
 from baselines.run import build_parser as build_run_parser
+from modeling_bert_bilstm.inference.corpus.options import build_parser as build_score_parser
+from modeling_bert_bilstm.inference.corpus.options import parse_options as parse_score_options
 from modeling_bert_bilstm.inference.films import build_parser as build_films_parser
 from modeling_bert_bilstm.training.arguments import build_parser, parse_arguments
 from push_to_hub import build_parser as build_push_parser
@@ -67,6 +69,7 @@ def test_every_flag_in_the_documents_exists():
         build_run_parser(),
         build_prepare_parser(),
         build_films_parser(),
+        build_score_parser(),
     )
     known = {option for parser in parsers for option in parser._option_string_actions}
     of_launchers = {"--standalone", "--nproc_per_node", "--cpu", "--num_cpu_threads_per_process"}
@@ -80,9 +83,11 @@ def test_every_command_line_is_understood():
     train = [line.split("train.py ")[1] for line in lines if "train.py " in line]
     push = [line.split("push_to_hub.py ")[1] for line in lines if "push_to_hub.py " in line]
     read = [line.split("inference.films ")[1] for line in lines if "inference.films " in line]
+    scored = [line.split("inference.score ")[1] for line in lines if "inference.score " in line]
     assert len(train) == 2
     assert len(push) == 1
     assert len(read) == 3
+    assert len(scored) == 1
     for line in train:
         words = line.split()
         parse_arguments([str(REPOSITORY / words[0]), *words[1:]] if words[0].endswith(".yaml") else words)
@@ -90,6 +95,8 @@ def test_every_command_line_is_understood():
         build_films_parser().parse_args(line.split())
     for line in push:
         build_push_parser().parse_args(line.split())
+    for line in scored:
+        parse_score_options(line.split())
 
 
 def test_every_make_target_exists():

@@ -3,6 +3,8 @@
 import ctypes
 import os
 import platform
+import sys
+from pathlib import Path
 from typing import NamedTuple
 
 import psutil
@@ -13,6 +15,7 @@ from .environment import count_cores
 
 AS_IT_COMES = "as it comes"
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
+_KEPT_KERNELS = 256
 
 # The name under which each launcher says how many processes it has started on this machine.
 _NUM_LOCAL_PROCESSES = (
@@ -79,6 +82,16 @@ def _keep_memory() -> str:
     return "glibc, memory kept" if is_kept else AS_IT_COMES
 
 
+def limit_kept_kernels() -> None:
+    """Let oneDNN, which computes on the CPU, keep fewer kernels; call it before the first computation.
+
+    It keeps one for each of the last 1,024 shapes, of about a MiB each, so that a process that scores batches of ever
+    other shapes seems to leak. A batch needs a handful. A number that somebody has set stays.
+    """
+    if "DNNL_PRIMITIVE_CACHE_CAPACITY" not in os.environ:
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(_KEPT_KERNELS))
+
+
 def choose_num_threads() -> int | None:
     """Return how many threads this process should compute with on the CPU, None to leave them as they are.
 
@@ -94,3 +107,19 @@ def choose_num_threads() -> int | None:
     # Two threads of one core share its multiplier, so that a core counts once, as torch counts it.
     num_cores = min(count_cores(), psutil.cpu_count(logical=False) or count_cores())
     return max(1, num_cores // num_processes)
+
+
+def measure_peak_memory() -> dict[str, float]:
+    """Return the most memory that this process has held so far, and has held on the GPU, in MiB."""
+    status = Path("/proc/self/status")
+    lines = status.read_text(encoding="utf-8").splitlines() if status.exists() else []
+    peaks = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:")]
+    if not peaks:  # some kernels do not tell; bytes on macOS, else KiB
+        import resource  # not on Windows
+
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        peaks = [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit]
+    found = {"peak_memory_mib": round(peaks[0], 1)}
+    if torch.cuda.is_available():
+        found["peak_accelerator_memory_mib"] = round(torch.cuda.max_memory_allocated() / 2**20, 1)
+    return found

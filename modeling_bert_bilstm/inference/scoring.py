@@ -111,12 +111,15 @@ class ReviewScorer:
         """What computes; None while `auto` has seen no reviews to choose it on."""
         return self._backend
 
-    def score(self, texts: Iterable[str], show_progress: bool | None = None) -> np.ndarray:
+    def score(
+        self, texts: Iterable[str], show_progress: bool | None = None, report: Callable[[int], object] | None = None
+    ) -> np.ndarray:
         """Return the probabilities of each review in the order given: N reviews -> float32 (N, C).
 
         Args:
             texts: A list, a column of a data set, a generator. An empty review is scored as one without words.
             show_progress: Show a progress bar; default: from 100 reviews on.
+            report: Called with the number of reviews of each batch once it is scored, in place of the bar.
 
         Returns:
             Probabilities that sum to 1 over the classes; where a review may have several labels, one for each on its
@@ -129,9 +132,9 @@ class ReviewScorer:
         check_texts(texts)
         num_texts, texts = look_ahead(texts, _LONG_WORK)
         if show_progress is None:
-            show_progress = num_texts is None or num_texts >= _LONG_WORK
+            show_progress = report is None and (num_texts is None or num_texts >= _LONG_WORK)
         with logging.tqdm(total=num_texts, desc="Scoring", unit="review", disable=not show_progress) as progress:
-            parts = list(self._score_buffers(texts, progress.update))
+            parts = list(self._score_buffers(texts, report or progress.update))
         return np.concatenate([np.empty((0, self.model.config.num_labels), dtype=np.float32), *parts])
 
     def stream(self, texts: Iterable[str]) -> Iterator[np.ndarray]:

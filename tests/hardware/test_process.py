@@ -3,13 +3,22 @@
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
-from modeling_bert_bilstm.hardware import ProcessSettings, choose_num_threads, prepare_process, process
+from modeling_bert_bilstm.hardware import (
+    ProcessSettings,
+    choose_num_threads,
+    limit_kept_kernels,
+    measure_peak_memory,
+    prepare_process,
+    process,
+)
 from tests.conftest import REPOSITORY
 
 
@@ -128,3 +137,31 @@ def test_each_process_gets_its_part_of_the_cores(environment, expected, monkeypa
     monkeypatch.setattr(process.psutil, "cpu_count", lambda logical: None)  # not known everywhere
     num_processes = int(environment.get("LOCAL_WORLD_SIZE", environment.get("OMPI_COMM_WORLD_LOCAL_SIZE", 1)))
     assert choose_num_threads() == (None if expected is None else max(1, 16 // num_processes))
+
+
+def test_kernels_are_limited_unless_somebody_has_said_how_many(monkeypatch):
+    for name, value, expected in (
+        (None, None, (None, "256")),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7", (None, "7")),
+        ("DNNL_PRIMITIVE_CACHE_CAPACITY", "7", ("7", None)),
+    ):
+        names = ("DNNL_PRIMITIVE_CACHE_CAPACITY", "ONEDNN_PRIMITIVE_CACHE_CAPACITY")
+        for other in names:
+            monkeypatch.delenv(other, raising=False)
+        if name:
+            monkeypatch.setenv(name, value)
+        limit_kept_kernels()
+        assert tuple(map(os.environ.get, names)) == expected
+        monkeypatch.delenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", raising=False)
+
+
+def test_memory_is_in_mib(monkeypatch):
+    before = measure_peak_memory()["peak_memory_mib"]
+    held = np.ones(64 * 2**17)  # 64 MiB
+    after = measure_peak_memory()["peak_memory_mib"]
+    maximum = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    assert after == pytest.approx(maximum, rel=0.05)
+    assert after - before <= 80
+    assert held.sum() == 64 * 2**17
+    monkeypatch.setattr(process.Path, "exists", lambda path: False)  # a kernel that does not tell
+    assert measure_peak_memory()["peak_memory_mib"] == pytest.approx(after, rel=0.05)
