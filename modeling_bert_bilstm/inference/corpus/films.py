@@ -29,6 +29,7 @@ METHOD = METHODS[0]
 _DATABASE = "films.sqlite"
 _FILMS_AT_ONCE = 1_000
 _REJECTED_AT_ONCE = 10_000
+_POLARITIES = ("polarity", "interval_low", "interval_high", "audience_polarity", "audience_low", "audience_high")
 # The film prior is read off so many films, spread over all of them, and so many reviews of each.
 _PRIOR_FILMS, _PRIOR_REVIEWS = 2_000, 1_000
 
@@ -139,13 +140,14 @@ class FilmWriter:
     ) -> dict[str, Film]:
         summary = json.loads(fields)
         shares = summary["shares"] or dict.fromkeys(summary["counts"])
-        low, high = summary["interval"] or (None, None)
+        intervals = [summary[name] or (None, None) for name in ("interval", "audience_interval")]
+        polarities = (summary["polarity"], *intervals[0], summary["audience_polarity"], *intervals[1])
         return {
             "film": film,
             **{name: summary[name] for name in ("num_reviews", "num_rejected")},
             **{f"count_{name.replace(' ', '_')}": count for name, count in summary["counts"].items()},
             **{f"share_{name.replace(' ', '_')}": share for name, share in shares.items()},
-            **{"polarity": summary["polarity"], "interval_low": low, "interval_high": high},
+            **dict(zip(_POLARITIES, polarities, strict=True)),
             "verdict": summary["verdict"],
             **dict(zip(("most_positive_review", "most_negative_review"), texts, strict=True)),
             **{"most_positive_row": positive, "most_negative_row": negative},
@@ -159,7 +161,7 @@ class FilmWriter:
             "film": self.shards.film_type,
             **dict.fromkeys(("num_reviews", "num_rejected", *(f"count_{name}" for name in names)), integer),
             **dict.fromkeys((f"share_{name}" for name in names), number),
-            **dict.fromkeys(("polarity", "interval_low", "interval_high"), number),
+            **dict.fromkeys(_POLARITIES, number),
             **dict.fromkeys(("verdict", "most_positive_review", "most_negative_review"), text),
             **dict.fromkeys(("most_positive_row", "most_negative_row"), integer),
         }

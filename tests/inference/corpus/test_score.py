@@ -62,6 +62,8 @@ def test_films_are_those_of_the_pipeline(run, scorer, tmp_path, num_films):
             assert film[f"share_{label}"] == pytest.approx(entry["shares"][label], abs=1e-4)
         found = film["polarity"], film["interval_low"], film["interval_high"]
         assert found == pytest.approx((entry["polarity"], *entry["interval"]), abs=1e-4)
+        found = film["audience_polarity"], film["audience_low"], film["audience_high"]
+        assert found == pytest.approx((entry["audience_polarity"], *entry["audience_interval"]), abs=1e-4)
 
 
 def test_the_most_telling_reviews_are_those_of_the_highest_and_lowest_polarity(run):
