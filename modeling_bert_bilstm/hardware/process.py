@@ -15,7 +15,7 @@ from .environment import count_cores
 
 AS_IT_COMES = "as it comes"
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # of glibc's malloc.h
-_KEPT_KERNELS = 256
+_KEPT_KERNELS = 64
 
 # The name under which each launcher says how many processes it has started on this machine.
 _NUM_LOCAL_PROCESSES = (
@@ -85,8 +85,8 @@ def _keep_memory() -> str:
 def limit_kept_kernels() -> None:
     """Let oneDNN, which computes on the CPU, keep fewer kernels; call it before the first computation.
 
-    It keeps one for each of the last 1,024 shapes, of about a MiB each, so that a process that scores batches of ever
-    other shapes seems to leak. A batch needs a handful. A number that somebody has set stays.
+    It keeps those of the last 1,024 shapes, each of a good part of a MiB, so that a process that scores batches of
+    ever other shapes seems to leak. A batch needs a handful. A number that somebody has set stays.
     """
     if "DNNL_PRIMITIVE_CACHE_CAPACITY" not in os.environ:
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(_KEPT_KERNELS))

@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> dict:
         seconds = folder.seconds + time.perf_counter() - started
         summary = {
             **counts,
-            "seconds": round(seconds, 1),
+            "seconds": round(seconds, 3),
             "reviews_per_second": round(counts["reviews"] / seconds, 1),
             **measure_peak_memory(),
             "peak_memory_mib_of_scoring": round(peak_memory_mib, 1),

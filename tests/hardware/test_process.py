@@ -141,7 +141,7 @@ def test_each_process_gets_its_part_of_the_cores(environment, expected, monkeypa
 
 def test_kernels_are_limited_unless_somebody_has_said_how_many(monkeypatch):
     for name, value, expected in (
-        (None, None, (None, "256")),
+        (None, None, (None, "64")),
         ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7", (None, "7")),
         ("DNNL_PRIMITIVE_CACHE_CAPACITY", "7", ("7", None)),
     ):

@@ -1,9 +1,16 @@
 """Fixtures of scoring a corpus: a model that tells reviews apart, and the command."""
 
+import os
+
 import pytest
 
 from modeling_bert_bilstm.inference import ReviewScorer, score
 from tests.inference.corpus.jobs import OPTIONS, save_telling_model, write_corpus
+
+
+# Else Ray keeps a secret in the home folder, which two runs of the tests on one machine would fight about. It stands
+# here, so that every process of the tests has it.
+os.environ["RAY_AUTH_MODE"] = "disabled"
 
 
 @pytest.fixture(scope="session")

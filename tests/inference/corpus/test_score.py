@@ -11,7 +11,7 @@ import torch
 
 from modeling_bert_bilstm.inference import scoring
 from modeling_bert_bilstm.inference.backends import build_backend
-from modeling_bert_bilstm.inference.corpus import engines, files, grouping, job
+from modeling_bert_bilstm.inference.corpus import engines, files, films, grouping, job
 from tests.conftest import build_reviews
 from tests.inference.corpus.jobs import build_corpus, read_files, write_corpus
 
@@ -64,6 +64,17 @@ def test_films_are_those_of_the_pipeline(run, scorer, tmp_path, num_films):
         assert found == pytest.approx((entry["polarity"], *entry["interval"]), abs=1e-4)
         found = film["audience_polarity"], film["audience_low"], film["audience_high"]
         assert found == pytest.approx((entry["audience_polarity"], *entry["audience_interval"]), abs=1e-4)
+
+
+def test_of_very_many_films_some_tell_what_they_have_in_common(run, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(films, "fit_film_prior", lambda tallies, prior: drawn.append(list(tallies)))
+    path = write_corpus(tmp_path / "many.parquet", num_rows=160, num_films=40)
+    for num_films, output in ((2_000, "all"), (20, "half")):
+        monkeypatch.setattr(films, "_PRIOR_FILMS", num_films)
+        run("--shard_reviews", 50, input=path, output=output)
+    assert len(drawn[0]) == 40
+    assert drawn[1] == drawn[0][::2]
 
 
 def test_the_most_telling_reviews_are_those_of_the_highest_and_lowest_polarity(run):
