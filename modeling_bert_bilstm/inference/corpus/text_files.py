@@ -86,6 +86,15 @@ class _Lines:
         self.accept()
 
 
+def _read_record(reader: Iterator[list[str]]) -> list[str]:
+    """The next cells, of any length: the module's limit is below a long review, and belongs to the whole process."""
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        return next(reader)
+    finally:
+        csv.field_size_limit(limit)
+
+
 def iterate_records(
     lines: Iterator[str | None], delimiter: str, max_bytes: int
 ) -> Iterator[tuple[list[str], str | None]]:
@@ -96,10 +105,9 @@ def iterate_records(
     """
     source = _Lines(lines, max_bytes)
     reader = csv.reader(source, delimiter=delimiter, strict=True)
-    csv.field_size_limit(sys.maxsize)  # the module's own is shorter than a long review; records are limited above
     while True:
         try:
-            cells = next(reader)
+            cells = _read_record(reader)
         except StopIteration:
             return
         except csv.Error as error:

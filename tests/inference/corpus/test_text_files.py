@@ -1,5 +1,7 @@
 """CSV and JSON lines that are not as they should be: every row that can be read is, and the others have a reason."""
 
+import csv
+
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -94,3 +96,11 @@ def test_no_line_loses_another(tmp_path_factory, garbage, name, place):
     path = write(tmp_path_factory.mktemp("garbage") / name, b"\n".join(lines))
     texts = [row.text for row in read(path)]
     assert [text for text in texts if text and text.startswith("review")] == [text for text, _ in good]
+
+
+def test_a_cell_may_be_longer_than_the_limit_of_the_csv_module_which_stays(tmp_path):
+    limit = csv.field_size_limit()
+    long = "word " * (limit // 4)
+    rows = read(write(tmp_path / "a.csv", to_csv([(long, "a"), ("short", "b")])))
+    assert next(iter(rows)).text == long
+    assert csv.field_size_limit() == limit
