@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import corpora, length
 from modeling_bert_bilstm.training.results import render_summary
-from reports import claims, compare, polarity, speed
+from reports import claims, compare, films, polarity, speed
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +38,7 @@ QUOTES: dict[str, tuple[str, Callable[[], str]]] = {
     "length": ("docs/architecture.md", render_length),
     "corpora": ("docs/data.md", render_corpora),
     "comparison": ("README.md", compare.render_short),
+    "films": ("README.md", films.render_views),
     "polarity": ("README.md", polarity.render_short),
     "claims": ("docs/reproduce.md", claims.render_claims),
 }
@@ -68,7 +69,7 @@ def write_polarity() -> None:
 
 # The page that goes with a quoted part.
 PAGES: dict[str, Callable[[], None]] = {
-    "length": write_speed, "comparison": write_comparison, "polarity": write_polarity,
+    "length": write_speed, "comparison": write_comparison, "films": films.draw, "polarity": write_polarity,
 }  # fmt: skip
 
 

@@ -33,8 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         type=int,
         default=5,
         metavar="N",
-        help="leave out films with fewer scored reviews, from the CSV as well: one with a single review would lead by "
-        "chance (default: %(default)s)",
+        help="leave out films with fewer scored reviews, from the CSV as well (default: %(default)s)",
     )
     parser.add_argument(
         "--sort",

@@ -151,7 +151,7 @@ def _draw_films(axis: "Axes", table: FilmsTable, films: ChartFilms, names: Seque
     axis.set(xlim=(-1.03, 1.03), ylim=(heights[-1] + 0.7, -0.7))
     source = f"model {tidy(table.model)}, {table.method.replace('_', ' ')}"
     axis.set_xlabel(
-        f"overall polarity, from −1 (all reviews negative) to +1 (all positive)\n{source}", parse_math=False
+        f"polarity of a film's audience, from −1 (all negative) to +1 (all positive)\n{source}", parse_math=False
     )
     axis.set_xticks(np.linspace(-1, 1, 9), ["−1", "", "−0.5", "", "0", "", "+0.5", "", "+1"])
     axis.annotate(

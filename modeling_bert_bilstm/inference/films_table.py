@@ -1,5 +1,8 @@
 """The films of a scored corpus: what `films.parquet` holds, ranked, and as CSV.
 
+A film is ranked by the polarity of its audience, all who might review it, of whom few reviews tell little: one with a
+single review does not lead by chance.
+
 Shapes: F films, C labels from the most negative to the most positive.
 The texts of reviews stay in the file until a few of them are asked for, so that a million films fit in memory.
 """
@@ -20,7 +23,7 @@ VIEWS = {"top": "most positive", "bottom": "most negative", "divided": "most div
 SORTS = ("polarity", "bound")
 
 _ROWS = 4096  # films whose reviews are in memory at once
-_NUMBERS = ("num_reviews", "num_rejected", "polarity", "interval_low", "interval_high")
+_NUMBERS = ("num_reviews", "num_rejected", "audience_polarity", "audience_low", "audience_high")
 _TEXTS = ("most_positive_review", "most_negative_review")
 
 
@@ -34,9 +37,9 @@ class FilmsTable:
         verdicts: The papers' verdict on each, (F,).
         num_reviews: Reviews scored, (F,).
         num_rejected: Reviews that could not be, (F,).
-        polarity: The estimate in [-1, 1], (F,); not a number where no review was scored.
+        polarity: The estimate in [-1, 1] of its audience, (F,); not a number where no review was scored.
         interval: Its lower and upper end, (F, 2).
-        shares: Estimated share of each label, (F, C).
+        shares: Estimated share of each label among its reviews, (F, C).
         labels: Their names, most negative first.
         label_polarity: The polarity in [-1, 1] of each label, (C,).
         confidence: How often the interval shall hold the true polarity, in (0, 1).
@@ -166,8 +169,8 @@ def load_films(folder: str | Path) -> FilmsTable:
         verdicts=table["verdict"],
         num_reviews=numbers["num_reviews"].astype(np.int64),
         num_rejected=numbers["num_rejected"].astype(np.int64),
-        polarity=numbers["polarity"],
-        interval=np.stack([numbers["interval_low"], numbers["interval_high"]], axis=1),
+        polarity=numbers["audience_polarity"],
+        interval=np.stack([numbers["audience_low"], numbers["audience_high"]], axis=1),
         shares=np.stack([numbers[name] for name in shares], axis=1),
         labels=labels,
         label_polarity=np.asarray(summary["label_polarity"], dtype=np.float64)[order],

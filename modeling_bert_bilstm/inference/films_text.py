@@ -52,7 +52,7 @@ def render_overview(table: FilmsTable, min_reviews: int) -> str:
     rejected = f" ({num_rejected:,} rejected)" if num_rejected else ""
     text = (
         f"{count_films(len(table.films))}, {table.num_reviews.sum():,} reviews{rejected}; model {tidy(table.model)}, "
-        f"{table.method.replace('_', ' ')}, {table.confidence:.0%} intervals.\n"
+        f"polarity of each film's audience by {table.method.replace('_', ' ')}, {table.confidence:.0%} intervals.\n"
     )
     num_known = len(table.select(0))
     num_few, num_unknown = num_known - len(table.select(min_reviews)), len(table.films) - num_known

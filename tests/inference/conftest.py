@@ -7,7 +7,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from modeling_bert_bilstm.polarity import PolarityTally
+from modeling_bert_bilstm.polarity import PolarityTally, fit_film_prior
 
 
 LABELS = {
@@ -23,17 +23,22 @@ def draw_probabilities(num_reviews, *, num_labels=2, seed=0, shares=None):
     return generator.dirichlet(np.ones(num_labels) / 2, num_reviews) * 0.4 + np.eye(num_labels)[true] * 0.6
 
 
-def summarise_film(name, probabilities, labels, num_rejected):
+def summarise_film(name, probabilities, labels, *, num_rejected=0, film_prior=None):
     """Return the row of a film."""
     tally = PolarityTally.from_probabilities(probabilities)
-    summary = tally.summarise(list(labels), list(labels.values()))
+    summary = tally.summarise(list(labels), list(labels.values()), film_prior=film_prior)
     values = probabilities @ list(labels.values())
     row = {"film": name, "num_reviews": summary["num_reviews"], "num_rejected": num_rejected}
     for label, count in summary["counts"].items():
         row[f"count_{label.replace(' ', '_')}"] = count
         row[f"share_{label.replace(' ', '_')}"] = summary["shares"][label] if summary["shares"] else None
-    low, high = summary["interval"] or (None, None)
-    row |= {"polarity": summary["polarity"], "interval_low": low, "interval_high": high, "verdict": summary["verdict"]}
+    for polarity, interval, prefix in (
+        ("polarity", "interval", "interval"),
+        ("audience_polarity", "audience_interval", "audience"),
+    ):
+        row[polarity] = summary[polarity]
+        row[f"{prefix}_low"], row[f"{prefix}_high"] = summary[interval] or (None, None)
+    row["verdict"] = summary["verdict"]
     for which, pick in (("positive", np.argmax), ("negative", np.argmin)):
         number = int(pick(values)) if len(values) else None
         row[f"most_{which}_review"] = None if number is None else f"{which} review, line 1\nof “{name}”, no. {number}"
@@ -47,9 +52,11 @@ def write_films(tmp_path_factory):
 
     def write(films, *, num_labels=2, num_rejected=0):
         labels = LABELS[num_labels]
-        rows = [summarise_film(name, rows, labels, num_rejected) for name, rows in films.items()]
+        film_prior = fit_film_prior(map(PolarityTally.from_probabilities, films.values()))
+        options = {"num_rejected": num_rejected, "film_prior": film_prior}
+        rows = [summarise_film(name, rows, labels, **options) for name, rows in films.items()]
         name = next((name for name in films if name is not None), "")
-        types = pyarrow.Table.from_pylist([summarise_film(name, np.eye(num_labels), labels, 0)]).schema
+        types = pyarrow.Table.from_pylist([summarise_film(name, np.eye(num_labels), labels)]).schema
         table = pyarrow.Table.from_pylist(rows, types)
         summary = {
             "labels": list(labels),

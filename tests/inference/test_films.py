@@ -13,7 +13,7 @@ import pytest
 from rich.cells import cell_len
 
 from modeling_bert_bilstm.inference import films, films_table
-from modeling_bert_bilstm.inference.films_table import VIEWS, describe_view, load_films
+from modeling_bert_bilstm.inference.films_table import SORTS, VIEWS, describe_view, load_films
 from modeling_bert_bilstm.inference.films_text import build_console, render_overview, render_view
 from tests.inference.conftest import LABELS, draw_probabilities
 
@@ -57,7 +57,8 @@ def test_the_table_is_the_file(write_films, num_labels):
     assert list(table.labels) == sorted(LABELS[num_labels], key=LABELS[num_labels].get)
     assert list(table.label_polarity) == sorted(LABELS[num_labels].values())
     assert table.get_names(range(7)) == [row["film"] for row in stored]
-    np.testing.assert_array_equal(table.interval, [[row["interval_low"], row["interval_high"]] for row in stored])
+    np.testing.assert_array_equal(table.polarity, [row["audience_polarity"] for row in stored])
+    np.testing.assert_array_equal(table.interval, [[row["audience_low"], row["audience_high"]] for row in stored])
     np.testing.assert_allclose(table.shares @ table.label_polarity, [row["polarity"] for row in stored], atol=1e-5)
 
 
@@ -85,9 +86,11 @@ def test_each_view_goes_by_its_number(corpus):
 
 def test_a_single_review_does_not_lead(write_films):
     table = load_films(write_films({"loved": np.tile([0.95, 0.05], (40, 1)), "once": np.array([[0.999, 0.001]])}))
-    assert table.polarity[1] >= table.polarity[0]
+    polarities = table.shares @ table.label_polarity  # of the reviews alone
+    assert polarities[1] >= polarities[0]
+    for sort in SORTS:
+        assert table.get_names(table.rank("top", sort=sort)) == ["loved", "once"]
     assert table.get_names(table.rank("top", min_reviews=5)) == ["loved"]
-    assert table.get_names(table.rank("top", min_reviews=1, sort="bound")) == ["loved", "once"]
     assert table.get_names(table.rank("uncertain")) == ["once", "loved"]
 
 
