@@ -25,6 +25,8 @@ _MAX_CYCLES = 1_000
 _FLAT, _NEXT_TO_NONE = 1.0, 1e-6
 # A film prior is read off so many films, from so many rows of each, at so many points; more would change it little.
 _MIN_FILMS, _MAX_FILMS, _MAX_ROWS, _NUM_POINTS, _NUM_STEPS = 20, 2_000, 1_000, 1_000, 50
+# Pseudo reviews of a film prior: the points lie too far apart to tell films that are more alike than it says.
+_MAX_STRENGTH = 100.0
 
 
 def decide_verdict(counts: Sequence[int]) -> str:
@@ -394,8 +396,9 @@ def fit_film_prior(tallies: Iterable[PolarityTally], label_prior: Sequence[float
     for _ in range(_NUM_STEPS):
         mixture = mixture * (likelihoods.T @ (1 / (likelihoods @ mixture))) / len(likelihoods)
     mean = mixture @ points
-    variance = mixture @ (points - mean) ** 2
-    strength = mean @ (1 - mean) / variance.sum() - 1  # of a Dirichlet distribution with this mean and variance
+    variance = (mixture @ (points - mean) ** 2).sum()
+    largest = mean @ (1 - mean)  # of any distribution with this mean
+    strength = largest / max(variance, largest / (1 + _MAX_STRENGTH)) - 1  # of a Dirichlet distribution with both
     return strength * mean
 
 

@@ -100,6 +100,17 @@ def test_prior_halves_the_error_on_small_films():
     assert 0.8 < coverage < 0.98
 
 
+@pytest.mark.parametrize("shares", [[0.1, 0.15, 0.2, 0.3, 0.25], [0.05, 0.3, 0.1, 0.4, 0.15]])
+def test_films_that_are_all_alike_do_not_outweigh_their_reviews(shares):
+    """Of the points at which the prior is looked for, one is the nearest to each film, and not near."""
+    generator = np.random.default_rng(10)
+    rows = [draw_reviews(generator, shares, 1_000, distance=4.0)[1] for _ in range(30)]
+    film_prior = fit_film_prior(map(PolarityTally.from_probabilities, rows))
+    intervals = [summarise(row, film_prior=film_prior)["audience_interval"] for row in rows]
+    truth = np.dot(shares, POLARITY[5])
+    assert np.mean([low <= truth <= high for low, high in intervals]) > 0.7
+
+
 def test_a_corpus_is_quick():
     generator = np.random.default_rng(6)
     films = draw_films(generator, [0.5] * 5, generator.integers(1, 31, 700))

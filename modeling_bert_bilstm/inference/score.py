@@ -85,6 +85,11 @@ def open_corpus(options: argparse.Namespace) -> Corpus:
             raise ValueError(
                 f"`--output` must be outside of the folder that is read, got `{options.output}` in `{options.input}`."
             )
+        if path.resolve().is_relative_to(options.output.resolve()):
+            raise ValueError(
+                f"`--output` must not hold what is read, which could be lost, got `{options.input}` in "
+                f"`{options.output}`."
+            )
         return FileCorpus(path, columns, options.delimiter)
     return HubCorpus(
         options.input,
@@ -146,4 +151,4 @@ if __name__ == "__main__":
     except (ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
         sys.exit(f"modeling_bert_bilstm.inference.score: {' '.join(str(error).split())}")
     except KeyboardInterrupt:
-        sys.exit("Stopped. What is done stays: the same words go on from there.")
+        sys.exit("Stopped. What is done stays: the same words, but for --overwrite, go on from there.")

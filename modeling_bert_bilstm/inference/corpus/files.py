@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import lzma
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from .text_files import DELIMITERS, JSON_ENDINGS, check_json_keys, read_csv, rea
 
 
 _OPENERS = {".gz": gzip.open, ".xz": lzma.open}
-_UNPACKING_ERRORS = (gzip.BadGzipFile, lzma.LZMAError, EOFError)
+_UNPACKING_ERRORS = (gzip.BadGzipFile, zlib.error, lzma.LZMAError, EOFError)
 ENDINGS = (".parquet", *DELIMITERS, *JSON_ENDINGS)
 
 
@@ -57,7 +58,7 @@ class FileCorpus:
     Attributes:
         files: The files in their order.
         num_rows: Number of rows, None where a file does not tell it.
-        film_type: Type of the films; text unless every file is Parquet and has numbers.
+        film_type: Type of the films; text unless every file is Parquet and has numbers of one kind.
 
     Raises:
         FileNotFoundError: There is nothing to read.

@@ -4,7 +4,6 @@ Shapes: N reviews, C labels.
 """
 
 import itertools
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -46,10 +45,11 @@ class FilmGroups:
 
     def __init__(self, path: Path, num_labels: int):
         self._num_labels = num_labels
-        os.environ.setdefault("SQLITE_TMPDIR", str(path.parent))  # else a large sort could fill the system's disk
         self._database = sqlite3.connect(path, isolation_level=None)
         for setting in ("journal_mode=OFF", "synchronous=OFF", "temp_store=FILE", f"cache_size=-{_CACHE_KIB}"):
             self._database.execute(f"PRAGMA {setting}")
+        # Else a large sort could fill the system's disk. SQLITE_TMPDIR is read when Python imports the module.
+        self._set_sort_folder(str(path.parent))
         self._database.execute("CREATE TABLE scattered (film, row INTEGER, probabilities BLOB)")
         self._database.execute("CREATE TABLE films (film, fields TEXT, positive INTEGER, negative INTEGER)")
         self._database.execute("CREATE TABLE texts (row INTEGER PRIMARY KEY, text TEXT)")
@@ -57,7 +57,12 @@ class FilmGroups:
 
     def close(self) -> None:
         """Close the file."""
+        self._set_sort_folder("")
         self._database.close()
+
+    def _set_sort_folder(self, folder: str) -> None:
+        """Where SQLite sorts, in the whole process; "" is where it would by itself."""
+        self._database.execute("PRAGMA temp_store_directory='{}'".format(folder.replace("'", "''")))
 
     def add_reviews(self, reviews: Iterable[Review]) -> None:
         """Take reviews of any films."""

@@ -68,9 +68,7 @@ class JobFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise FileExistsError(f"`--output` must be a folder, but `{self.path}` is a file.")
-        ours = [self.path / name for name in (PARTS_FOLDER, FILMS, REJECTED, SUMMARY)]
-        if not (self.path / MANIFEST).exists() and any(path.exists() for path in ours):
-            found = sorted(path.name for path in ours if path.exists())
+        if not (self.path / MANIFEST).exists() and (found := self._find_strangers()):
             raise FileExistsError(
                 f"`{self.path}` must be a new folder or hold a scored corpus, but has {found} and no {MANIFEST}. "
                 "Name another with `--output`."
@@ -111,6 +109,7 @@ class JobFolder:
         if differences or overwrite or not self.asked:
             self.asked, self.resolved, self.shards, self.is_finished = asked, None, {}, False
             self.seconds = 0.0
+            (self.work_folder / _TIMES).unlink(missing_ok=True)
             self._write()
         if not self.is_finished:
             self._clear()
@@ -140,6 +139,13 @@ class JobFolder:
             row += self.shards[index].rows
             index += 1
         return index, row
+
+    def _find_strangers(self) -> list[str]:
+        """What has the name of a file of a job, and would be lost."""
+        results = [name for name in (PARTS_FOLDER, FILMS, REJECTED, SUMMARY) if (self.path / name).exists()]
+        work = self.work_folder.iterdir() if self.work_folder.is_dir() else ()
+        before_manifest = {_LOCK, f"{MANIFEST}.draft"}
+        return sorted([*results, *(f"{_WORK_FOLDER}/{f.name}" for f in work if f.name not in before_manifest)])
 
     def _read(self) -> None:
         path = self.path / MANIFEST

@@ -42,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--output", required=True, type=Path, metavar="DIR", help="folder for the results")
     add("--text_column", default="text", metavar="NAME", help="column with the review (default: text)")
     add("--group_column", metavar="NAME", help="column with the film; without it there is no films.parquet")
-    add("--overwrite", action="store_true", help="replace what was scored into the folder before")
+    add("--overwrite", action="store_true", help="begin anew, in place of going on with what is in the folder")
     add("--delimiter", metavar="CHARACTER", help="what separates the cells of CSV (default: a comma; in .tsv a tab)")
     add("--dataset_config_name", metavar="NAME", help="configuration of a data set on the Hub")
     add("--dataset_split_name", default="train", metavar="NAME", help="its split (default: train)")

@@ -17,12 +17,12 @@ def open_parquet(path: Path) -> pyarrow.parquet.ParquetFile:
     """Open a file.
 
     Raises:
-        ValueError: It is no Parquet file.
+        ValueError: It is no Parquet file, or a broken one.
     """
     try:
         return pyarrow.parquet.ParquetFile(path, buffer_size=_BUFFER_BYTES)
-    except pyarrow.ArrowInvalid as error:
-        raise ValueError(f"`{path}` is not a Parquet file: {error}.") from error
+    except (OSError, pyarrow.ArrowException) as error:
+        raise ValueError(f"`{path}` is not a Parquet file that can be read: {error}.") from error
 
 
 def check_parquet(path: Path, columns: Columns) -> tuple[int, pyarrow.DataType]:
@@ -41,7 +41,11 @@ def check_parquet(path: Path, columns: Columns) -> tuple[int, pyarrow.DataType]:
 
 
 def read_parquet(path: Path, columns: Columns, start: int = 0) -> Iterator[Cells]:
-    """Yield the cells of each row from row `start` of the file on; texts as bytes, since not all may be UTF-8."""
+    """Yield the cells of each row from row `start` of the file on; texts as bytes, since not all may be UTF-8.
+
+    Raises:
+        ValueError: The file is broken further on.
+    """
     with open_parquet(path) as file:
         metadata, groups = file.metadata, []
         for group in range(metadata.num_row_groups):
@@ -50,10 +54,19 @@ def read_parquet(path: Path, columns: Columns, start: int = 0) -> Iterator[Cells
                 start -= num_rows
             else:
                 groups.append(group)
-        for batch in file.iter_batches(_ROWS_AT_ONCE, groups, columns.names) if groups else ():
+        for batch in _read_batches(file, path, groups, columns):
             skipped, start = min(start, len(batch)), max(0, start - len(batch))
             if skipped < len(batch):
                 yield from _list_cells(batch.slice(skipped), columns)
+
+
+def _read_batches(
+    file: pyarrow.parquet.ParquetFile, path: Path, groups: list[int], columns: Columns
+) -> Iterator[pyarrow.RecordBatch]:
+    try:
+        yield from file.iter_batches(_ROWS_AT_ONCE, groups, columns.names) if groups else ()
+    except (OSError, pyarrow.ArrowException) as error:
+        raise ValueError(f"`{path}` cannot be read to its end: {error}. Write it again.") from error
 
 
 def _list_cells(batch: pyarrow.RecordBatch, columns: Columns) -> Iterator[Cells]:

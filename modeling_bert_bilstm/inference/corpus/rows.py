@@ -51,7 +51,7 @@ class Columns:
         return list(dict.fromkeys([self.text, *([self.group] if self.group else [])]))
 
     def check(self, found: Sequence[str], name: str) -> None:
-        """Make sure that both columns are among those found in what is called `name`.
+        """Make sure that both columns are among those found in what is called `name`, each once.
 
         Raises:
             ValueError: One is not; the message says which flag names it.
@@ -62,6 +62,8 @@ class Columns:
             raise ValueError(
                 f"`{name}` must have the columns {self.names}, found {list(found)}. Name yours with {flags}."
             )
+        if any(list(found).count(column) > 1 for column in self.names):
+            raise ValueError(f"`{name}` must name each of {self.names} once, found {list(found)}.")
 
 
 def build_row(number: int, cells: Cells, max_characters: int, film_type: pyarrow.DataType) -> Row:
@@ -72,7 +74,8 @@ def build_row(number: int, cells: Cells, max_characters: int, film_type: pyarrow
         text, reason = read_text(value, max_characters)
     film = read_film(film)
     if film is not None and film_type == pyarrow.string():
-        film = str(film)
+        is_whole = isinstance(film, float) and film.is_integer()  # one film, be it written 7 or 7.0
+        film = str(int(film) if is_whole else film)
     return Row(number, text, film, reason)
 
 
@@ -114,7 +117,7 @@ def read_film(value: object) -> Film:
 
 
 def find_film_type(types: Sequence[pyarrow.DataType], name: str) -> pyarrow.DataType:
-    """Return the type in which films are kept: whole numbers or numbers where all columns hold those, else text.
+    """Return the type in which films are kept: that of all columns where they hold one kind of numbers, else text.
 
     Args:
         types: Types of the films in each file.

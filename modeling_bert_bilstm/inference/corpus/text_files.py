@@ -131,8 +131,6 @@ def read_csv_header(stream: BinaryIO, delimiter: str, columns: Columns, name: st
     if reason is not None:
         raise ValueError(f"`{name}` must begin with a line that names its columns, found none ({reason}).")
     columns.check(header, name)
-    if any(header.count(column) > 1 for column in columns.names):
-        raise ValueError(f"`{name}` must name each of {columns.names} once, found {header}.")
     return header
 
 

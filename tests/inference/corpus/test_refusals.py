@@ -122,6 +122,14 @@ def test_the_output_may_not_be_in_the_input(run, tmp_path):
         run(input=tmp_path / "folder", output="folder/out")
 
 
+def test_the_input_may_not_be_in_the_output(run):
+    folder, _ = run()
+    for words in ((), ("--overwrite",)):
+        with pytest.raises(ValueError, match="`--output` must not hold what is read, which could be lost"):
+            run(*words, input=folder / "films.parquet", options=["--text_column", "most_positive_review"])
+    assert (folder / "films.parquet").is_file()
+
+
 def test_a_mistake_ends_the_command_with_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr(sys, "argv", ["score", str(tmp_path / "no.csv"), "--model", "m", "--output", "o"])
     monkeypatch.delitem(sys.modules, "modeling_bert_bilstm.inference.score")

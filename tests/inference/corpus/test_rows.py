@@ -113,6 +113,14 @@ def test_numbers_and_texts_as_films_become_texts(tmp_path):
     assert [row.film for row in read(tmp_path)] == ["7", "7", "7"]
 
 
+def test_a_whole_number_is_one_film_however_it_is_written(tmp_path):
+    for name, films in (("a", [7, 8]), ("b", [7.0, None])):  # whole numbers with a gap are often kept as 7.0
+        pyarrow.parquet.write_table(pyarrow.table({"text": ["x", "y"], "film": films}), tmp_path / f"{name}.parquet")
+    lines = (f'{{"text": "z", "film": {film}}}\n' for film in ("7.0", "7.5", "1e999"))
+    write(tmp_path / "c.jsonl", "".join(lines))
+    assert [row.film for row in read(tmp_path)] == ["7", "8", "7", None, "7", "7.5", "inf"]
+
+
 def test_without_group_column_no_film_is_read(tmp_path):
     path = write(tmp_path / "a.csv", "text\ngood\n")
     assert read(path, Columns("text")) == [Row(0, "good", None, None)]
@@ -158,6 +166,29 @@ def test_a_packed_file_that_is_cut_off_is_an_error(tmp_path, name):
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ValueError, match=r"cannot be unpacked as .*Write it again"):
         read(path)
+
+
+@pytest.mark.parametrize("broken", [slice(1_000, 1_100), slice(-200, -8)])  # the latter tells where Parquet's rows are
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.xz", "a.parquet"])
+def test_a_file_that_is_broken_is_named(tmp_path, name, broken):
+    path, rows = tmp_path / name, [(f"review {i * i}", f"film {i}") for i in range(2_000)]
+    if name == "a.parquet":
+        table = pyarrow.table(dict(zip(COLUMNS.names, zip(*rows, strict=True), strict=True)))
+        pyarrow.parquet.write_table(table, path, compression="gzip", row_group_size=500)
+    content = bytearray((path if path.exists() else write_rows(path, rows)).read_bytes())
+    content[broken] = bytes(byte ^ 90 for byte in content[broken])
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf"`.*{name}` (cannot be .*Write it again|is not a Parquet file that can)"):
+        read(path)
+
+
+def test_a_column_that_is_there_twice_is_an_error(tmp_path):
+    table = pyarrow.table([["a"], ["b"], ["c"], ["d"], ["e"]], names=["text", "x", "film", "x", "text"])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=re.escape("must name each of ['text', 'film'] once, found ['text', 'x', ")):
+        read(tmp_path / "a.parquet")
+    pyarrow.parquet.write_table(table.remove_column(4), tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet") == [Row(0, "a", "c", None)]
 
 
 def test_columns_of_other_kinds_are_an_error(tmp_path):

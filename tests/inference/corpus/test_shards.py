@@ -1,9 +1,12 @@
 """Shards, tallies and the folder of a job: what is bounded, what stays the same, what is refused."""
 
+import contextlib
 import itertools
 import json
+import os
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pyarrow
@@ -12,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modeling_bert_bilstm.inference.corpus import large_tally, shards
+from modeling_bert_bilstm.inference.corpus import grouping, large_tally, shards
 from modeling_bert_bilstm.inference.corpus.grouping import FilmGroups
 from modeling_bert_bilstm.inference.corpus.large_tally import LargeTally
 from modeling_bert_bilstm.inference.corpus.manifest import JobFolder
@@ -174,6 +177,27 @@ def test_reviews_are_brought_together_by_film(tmp_path_factory, films):
     groups.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are listed by Linux only")
+def test_a_large_sort_is_on_the_disk_of_the_output(tmp_path, monkeypatch):
+    monkeypatch.setattr(grouping, "_CACHE_KIB", 64)
+    folder = tmp_path / "what's left"
+    folder.mkdir()
+    groups = FilmGroups(folder / "films.sqlite", 2)
+    groups.add_reviews((f"film {i * 7919 % 10_007}", i, bytes(8)) for i in range(40_000))
+    sorted_in = set()
+
+    def look():
+        for entry in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                path = Path(os.readlink(f"/proc/self/fd/{entry}"))
+                sorted_in.update([path.parent] if path.name.startswith("etilqs") else [])
+
+    groups._database.set_progress_handler(look, 10_000)
+    groups.sort()
+    groups.close()
+    assert sorted_in == {folder}
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # The folder
 
@@ -202,6 +226,8 @@ def test_a_job_that_asks_for_the_same_goes_on(tmp_path):
     assert again.find_first_open() == (3, 30)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
     assert [entry["shard"] for entry in manifest["shards"]] == [0, 1, 2, 4]
+    begin(tmp_path / "out", overwrite=True)
+    assert begin(tmp_path / "out").seconds == 0  # what another job took is not this one's
 
 
 @pytest.mark.parametrize(
@@ -229,6 +255,11 @@ def test_files_that_are_of_no_job_are_left_alone(tmp_path):
         begin(tmp_path, overwrite=True)
     assert (tmp_path / "films.parquet").read_text(encoding="utf-8") == "mine"
     (tmp_path / "films.parquet").rename(tmp_path / "notes.txt")
+    (tmp_path / ".work").mkdir()
+    (tmp_path / ".work" / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(FileExistsError, match=re.escape("has ['.work/notes.txt'] and no manifest.json")):
+        begin(tmp_path, overwrite=True)
+    (tmp_path / ".work" / "notes.txt").rename(tmp_path / ".work" / "manifest.json.draft")  # of a job that was killed
     begin(tmp_path, overwrite=True)
     assert (tmp_path / "notes.txt").exists()
 
