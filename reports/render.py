@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import corpora, length
 from modeling_bert_bilstm.training.results import render_summary
-from reports import claims, compare, films, polarity, speed
+from reports import attribution, claims, compare, films, polarity, speed
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,6 +40,7 @@ QUOTES: dict[str, tuple[str, Callable[[], str]]] = {
     "comparison": ("README.md", compare.render_short),
     "films": ("README.md", films.render_views),
     "polarity": ("README.md", polarity.render_short),
+    "attribution": ("README.md", attribution.render_short),
     "claims": ("docs/reproduce.md", claims.render_claims),
 }
 
@@ -67,9 +68,16 @@ def write_polarity() -> None:
     polarity.PAGE.write_text(polarity.render_page(), encoding="utf-8")
 
 
+def write_attribution() -> None:
+    """Write the page on word attributions, and its chart."""
+    attribution.PAGE.write_text(attribution.render_page(), encoding="utf-8")
+    attribution.draw_chart(attribution.load(), attribution.CHART)
+
+
 # The page that goes with a quoted part.
 PAGES: dict[str, Callable[[], None]] = {
     "length": write_speed, "comparison": write_comparison, "films": films.draw, "polarity": write_polarity,
+    "attribution": write_attribution,
 }  # fmt: skip
 
 

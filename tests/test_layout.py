@@ -18,18 +18,19 @@ MAY_IMPORT = {
     "augmentation": set(),
     "evaluation": set(),
     "hardware": set(),
-    "training": {"data", "augmentation", "evaluation", "hardware"},
-    "inference": {"hardware"},
+    "attribution": set(),
+    "training": {"data", "augmentation", "attribution", "evaluation", "hardware"},
+    "inference": {"attribution", "hardware"},
     "publishing": {"evaluation", "inference"},
 }
 # What stands beside the package may read it, and each other from the top down.
 OUTSIDE_MAY_IMPORT = {
     "baselines": {"data", "augmentation", "evaluation", "hardware", "training", "inference"},
-    "reports": {"baselines", "benchmarks", "data", "evaluation", "inference", "training"},
+    "reports": {"attribution", "baselines", "benchmarks", "data", "evaluation", "inference", "training"},
 }
 OUTSIDE = {"baselines", "benchmarks", "reports", "examples", "train", "push_to_hub", "tests"}
 OUTSIDE_SOURCES = sorted(path for room in OUTSIDE_MAY_IMPORT for path in (REPOSITORY / room).glob("*.py"))
-OPTIONAL = "datasets evaluate accelerate nlpaug imblearn sklearn pandas matplotlib gensim ray".split()
+OPTIONAL = "datasets evaluate accelerate nlpaug imblearn sklearn pandas matplotlib gensim ray captum".split()
 
 
 def list_imports(path):
@@ -93,6 +94,10 @@ def forbid(names, statement):
 
 def test_the_import_needs_nothing_optional():
     assert forbid(OPTIONAL, "import modeling_bert_bilstm") == 0
+
+
+def test_attributions_need_nothing_optional_to_be_imported():
+    assert forbid(OPTIONAL, "import modeling_bert_bilstm.attribution") == 0
 
 
 def test_forbidding_a_package_is_noticed():

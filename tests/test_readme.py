@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -11,6 +12,7 @@ from baselines.prepare_data import build_parser as build_prepare_parser
 from baselines.run import build_parser as build_run_parser
 from modeling_bert_bilstm.inference.corpus.options import build_parser as build_score_parser
 from modeling_bert_bilstm.inference.corpus.options import parse_options as parse_score_options
+from modeling_bert_bilstm.inference.explain import build_parser as build_explain_parser
 from modeling_bert_bilstm.inference.films import build_parser as build_films_parser
 from modeling_bert_bilstm.training.arguments import build_parser, parse_arguments
 from push_to_hub import build_parser as build_push_parser
@@ -69,6 +71,7 @@ def test_every_flag_in_the_documents_exists():
         build_run_parser(),
         build_prepare_parser(),
         build_films_parser(),
+        build_explain_parser(),
         build_score_parser(),
     )
     known = {option for parser in parsers for option in parser._option_string_actions}
@@ -84,10 +87,12 @@ def test_every_command_line_is_understood():
     push = [line.split("push_to_hub.py ")[1] for line in lines if "push_to_hub.py " in line]
     read = [line.split("inference.films ")[1] for line in lines if "inference.films " in line]
     scored = [line.split("inference.score ")[1] for line in lines if "inference.score " in line]
+    explained = [line.split("inference.explain ")[1] for line in lines if "inference.explain " in line]
     assert len(train) == 2
     assert len(push) == 1
     assert len(read) == 3
     assert len(scored) == 1
+    assert len(explained) == 2
     for line in train:
         words = line.split()
         parse_arguments([str(REPOSITORY / words[0]), *words[1:]] if words[0].endswith(".yaml") else words)
@@ -95,6 +100,8 @@ def test_every_command_line_is_understood():
         build_films_parser().parse_args(line.split())
     for line in push:
         build_push_parser().parse_args(line.split())
+    for line in explained:
+        build_explain_parser().parse_args(shlex.split(line))
     for line in scored:
         parse_score_options(line.split())
 
