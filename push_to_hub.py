@@ -95,9 +95,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="push_to_hub.py",
         description="Publish a run folder on the Hugging Face Hub as a model that anyone can load.",
-        epilog="Only files on a fixed list are published. Weights and tokenizer files of an earlier push that "
-        "the new one lacks are removed in the same commit, because they would be loaded; all other files of the repo "
-        "are left alone. If the repo has everything already, no commit is made.",
+        epilog="Only files on a fixed list are published. Weights, tokenizer files and pictures of an earlier push "
+        "that the new one lacks are removed in the same commit, because they would be loaded or shown; all other "
+        "files of the repo are left alone. If the repo has everything already, no commit is made.",
     )
     add = parser.add_argument
     add("run_folder", help="folder that train.py wrote")

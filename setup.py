@@ -18,7 +18,8 @@ EXTRAS = {
     # Other runtimes than torch, see inference/backends.py.
     "onnx": ["onnx>=1.18", "onnxruntime>=1.22"],
     "openvino": ["openvino>=2025.2", "nncf>=2.17"],
-    "report": ["matplotlib>=3.9"],
+    # Pictures and page of a run (evaluation/report.py), and the chart of films.
+    "report": ["matplotlib>=3.9", "jinja2>=3.1"],
     # Integrated gradients, see attribution/methods.py.
     "explain": ["captum>=0.9"],
     # Workers that score a corpus on several machines, see inference/corpus/ray_engine.py.
@@ -38,6 +39,7 @@ EXTRAS = {
         "tensorboard",
     ],
 }
+EXTRAS["quickstart"] += EXTRAS["report"]  # the card of its model has pictures, and its report is the next to see
 # Tests must not pass by being skipped; they need no real word vectors.
 TESTED = [
     requirement
@@ -67,6 +69,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=find_packages(include=["modeling_bert_bilstm", "modeling_bert_bilstm.*"]),
+    package_data={"modeling_bert_bilstm.evaluation": ["report.html.jinja"]},
     # The four files that ship to the Hub run on transformers 4.57 as well (`make test-floor`); training does not.
     install_requires=[
         "torch>=2.6",

@@ -26,6 +26,7 @@ from modeling_bert_bilstm.training.augmenting import augment_train_split
 from modeling_bert_bilstm.training.batching import ReviewCollator
 from modeling_bert_bilstm.training.calibration import fold_calibration
 from modeling_bert_bilstm.training.epoch_record import build_history
+from modeling_bert_bilstm.training.explaining import find_important_words
 from modeling_bert_bilstm.training.loading import (
     ModelSource,
     check_vocabulary,
@@ -174,6 +175,9 @@ def carry_out(run: Run) -> Path:
             for name in set(logits) & set(training_options.predict_splits if training_options.do_predict else ()):
                 probabilities = compute_probabilities(logits[name], model.config.problem_type, temperature)
                 write_predictions(run_folder / "predictions" / f"{name}.parquet", run.splits[name], probabilities)
+            results["important_words"] = find_important_words(
+                model, trainer.processing_class, run.splits, training_options.explained_word_pieces
+            )
             write_json(run_folder / "results.json", results)  # last: a run that has them is finished
     if trainer.is_world_process_zero():
         print(render_summary(results, run_folder))

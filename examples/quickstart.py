@@ -53,6 +53,11 @@ def main() -> None:
 
     print(f"\nTrained in {results['train_seconds']:.0f} s; all of it took {time.perf_counter() - start:.0f} s here.")
     print(f"The model: {RUN.relative_to(ROOT)}. What goes to the Hub: {(RUN / 'hub').relative_to(ROOT)}.")
+    print(
+        f"See it: {sys.executable} -m modeling_bert_bilstm.evaluation.report {RUN.relative_to(ROOT)}".replace(
+            f"{ROOT}/", ""
+        )
+    )
 
 
 def run(*command: str) -> None:

@@ -10,6 +10,7 @@ from transformers.pipelines import PIPELINE_REGISTRY
 
 from baselines.prepare_data import build_parser as build_prepare_parser
 from baselines.run import build_parser as build_run_parser
+from modeling_bert_bilstm.evaluation.report import build_parser as build_report_parser
 from modeling_bert_bilstm.inference.corpus.options import build_parser as build_score_parser
 from modeling_bert_bilstm.inference.corpus.options import parse_options as parse_score_options
 from modeling_bert_bilstm.inference.explain import build_parser as build_explain_parser
@@ -73,6 +74,7 @@ def test_every_flag_in_the_documents_exists():
         build_films_parser(),
         build_explain_parser(),
         build_score_parser(),
+        build_report_parser(),
     )
     known = {option for parser in parsers for option in parser._option_string_actions}
     of_launchers = {"--standalone", "--nproc_per_node", "--cpu", "--num_cpu_threads_per_process"}
@@ -88,11 +90,13 @@ def test_every_command_line_is_understood():
     read = [line.split("inference.films ")[1] for line in lines if "inference.films " in line]
     scored = [line.split("inference.score ")[1] for line in lines if "inference.score " in line]
     explained = [line.split("inference.explain ")[1] for line in lines if "inference.explain " in line]
+    seen = [line.split("evaluation.report ")[1] for line in lines if "evaluation.report " in line]
     assert len(train) == 2
     assert len(push) == 1
     assert len(read) == 3
     assert len(scored) == 1
     assert len(explained) == 2
+    assert len(seen) == 1
     for line in train:
         words = line.split()
         parse_arguments([str(REPOSITORY / words[0]), *words[1:]] if words[0].endswith(".yaml") else words)
@@ -104,6 +108,8 @@ def test_every_command_line_is_understood():
         build_explain_parser().parse_args(shlex.split(line))
     for line in scored:
         parse_score_options(line.split())
+    for line in seen:
+        build_report_parser().parse_args(line.split())
 
 
 def test_every_make_target_exists():

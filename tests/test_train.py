@@ -171,7 +171,9 @@ def test_a_full_disk_at_the_end_costs_no_training(where, files, encoder_folder, 
             "save_pretrained",
             lambda self, path, **kwargs: save(self, path, **kwargs) or fill_disk(path),
         )
-        patch.setattr(pyarrow.parquet, "write_table", lambda rows, path: table(rows, path) or fill_disk(path))
+        patch.setattr(
+            pyarrow.parquet, "write_table", lambda rows, path, **kw: table(rows, path, **kw) or fill_disk(path)
+        )
         patch.setattr(
             Path, "write_text", lambda self, *args, **kwargs: text(self, *args, **kwargs) and fill_disk(self)
         )

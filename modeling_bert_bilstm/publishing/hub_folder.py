@@ -12,6 +12,8 @@ from ..inference.loading import load_model
 from ..inference.onnx import FILES as ONNX_FILES
 from ..inference.onnx import OnnxExport, OnnxExportError, export_onnx
 from ..modeling_bert_bilstm import SHIPPED_FILES
+from .card_pictures import FILES as PICTURES
+from .card_pictures import write_card_pictures
 from .errors import PublishingError
 from .model_card import render_model_card
 from .privacy import find_private_traces, read_safetensors_header
@@ -33,7 +35,7 @@ TOKENIZER = (
 )
 ONNX = tuple(f"onnx/{name}" for name in ONNX_FILES)  # where the Hub's own tools look
 WRITTEN = ("README.md", "config.json", "results.json")
-HUB_FILES = (*WEIGHTS, *TOKENIZER, *ONNX, *WRITTEN, *SHIPPED_FILES)
+HUB_FILES = (*WEIGHTS, *TOKENIZER, *ONNX, *PICTURES, *WRITTEN, *SHIPPED_FILES)
 
 _INDEX = "model.safetensors.index.json"
 _REQUIRED = ("config.json", "results.json", "tokenizer.json", "tokenizer_config.json")
@@ -51,9 +53,9 @@ def build_hub_folder(
 ) -> list[str]:
     """Write the publishable folder of a run and return the names of its files.
 
-    It holds the weights, config.json, the tokenizer, the shipped code of this installation, results.json and the model
-    card, with `with_onnx` the ONNX files too, nothing else. An earlier publishable folder at the same place is
-    replaced, once the new one is complete.
+    It holds the weights, config.json, the tokenizer, the shipped code of this installation, results.json, the model
+    card and its pictures, with `with_onnx` the ONNX files too, nothing else. An earlier publishable folder at the same
+    place is replaced, once the new one is complete.
 
     Args:
         run_folder: What train.py wrote.
@@ -105,11 +107,13 @@ def list_hub_files(hub_folder: str | Path) -> list[str]:
 
 
 def find_stale_files(names: list[str], hub_files: list[str]) -> list[str]:
-    """Return which files of a repo are weights or tokenizer files of an earlier push that the new one lacks.
+    """Return which files of a repo are weights, tokenizer files or pictures of an earlier push that the new one lacks.
 
-    A single old weights file beside new shards would be loaded in their stead; an old ONNX file is of another model.
+    A single old weights file beside new shards would be loaded in their stead; an old ONNX file or picture is of
+    another model.
     """
-    return [name for name in names if _is_on((*WEIGHTS, *TOKENIZER, *ONNX), name) and name not in hub_files]
+    old = (*WEIGHTS, *TOKENIZER, *ONNX, *PICTURES)
+    return [name for name in names if _is_on(old, name) and name not in hub_files]
 
 
 def _is_on(patterns: tuple[str, ...], name: str) -> bool:
@@ -177,7 +181,8 @@ def _write_files(
     _write_json(target / "tokenizer_config.json", _build_tokenizer_config(target))
     results = _read_json(run_folder / "results.json")
     _write_json(target / "results.json", results)
-    card = render_model_card(results, config, repo_id=repo_id, license_id=license_id, export=export)
+    pictures = write_card_pictures(run_folder, target)
+    card = render_model_card(results, config, repo_id=repo_id, license_id=license_id, export=export, pictures=pictures)
     (target / "README.md").write_text(card, encoding="utf-8")
     for path in target.rglob("*.*"):
         path.chmod(0o644)  # safetensors writes its files for their owner alone

@@ -7,6 +7,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from huggingface_hub.utils import HFValidationError, validate_repo_id
 
+from ..evaluation.pictures import PICTURE_NAMES
 from ..inference.onnx import OnnxExport
 from . import card_tables
 from .errors import PublishingError
@@ -65,6 +66,7 @@ def render_model_card(
     repo_id: str | None = None,
     license_id: str = "apache-2.0",
     export: OnnxExport | None = None,
+    pictures: Mapping[str, str] | None = None,
 ) -> str:
     """Return the model card of a run: metadata and text, every number from `results` and `config`.
 
@@ -74,6 +76,7 @@ def render_model_card(
         repo_id: The repo that the card names, `owner/name`. Default: `YOUR_NAME/` and the name of the run.
         license_id: License of the weights, as the Hub spells it.
         export: The ONNX files that are published too.
+        pictures: What shows each picture that is published too, by its name; see `card_pictures`.
 
     Raises:
         PublishingError: `results` lacks a part, or the template has a field that nothing fills.
@@ -105,6 +108,7 @@ def render_model_card(
         "training": card_tables.render_training(results),
         "results": card_tables.render_results(results["metrics"], labels),
         "calibration": card_tables.render_calibration(results.get("calibration") or {}),
+        **{f"picture_{name}": (pictures or {}).get(name, "") for name in PICTURE_NAMES},
         "environment": card_tables.render_environment(results.get("environment") or {}),
         "citation": _render_citation(results["name"], repo_id),
     }

@@ -29,8 +29,8 @@ _VOCABULARY_KEYS = ("added_tokens", "model")
 def find_private_traces(folder: Path) -> list[str]:
     """Return a line for each token and each local path in the files of a folder: where it is and what it is.
 
-    Looked at are text files, keys and values of JSON, the metadata and names of safetensors, and what ONNX files say
-    of themselves. A token is never repeated in the answer.
+    Looked at are text files, keys and values of JSON, the metadata and names of safetensors, and what ONNX files and
+    pictures say of themselves. A token is never repeated in the answer.
 
     Raises:
         PublishingError: A weights file cannot be read.
@@ -115,5 +115,13 @@ def _read_onnx_notes(path: Path) -> dict[str, object]:
     }
 
 
+def _read_png_notes(path: Path) -> dict[str, object]:
+    """Return the texts that a picture holds beside its points, such as the program or the file that it was made of."""
+    with import_optional("PIL.Image", "report").open(path) as picture:
+        picture.load()  # texts may stand behind the points
+        notes = {**picture.info, "exif": dict(picture.getexif())}
+    return json.loads(json.dumps(notes, default=lambda value: str(value)))
+
+
 # What files of numbers say of themselves, each by its library.
-_NOTES_OF = {".onnx": _read_onnx_notes, ".safetensors": read_safetensors_header}
+_NOTES_OF = {".onnx": _read_onnx_notes, ".png": _read_png_notes, ".safetensors": read_safetensors_header}

@@ -108,6 +108,13 @@ class ReviewTrainingArguments(TrainingArguments):
         default_factory=lambda: ["validation", "test"],
         metadata={"help": "Splits whose probabilities are written to predictions/.", "choices": SPLITS},
     )
+    explained_word_pieces: int = field(
+        default=30_000,
+        metadata={
+            "help": "Word pieces of test reviews, of validation reviews where there are none, on which the most "
+            "important words of each label are found at the end, for the report. 0: none."
+        },
+    )
 
     # Trainer finds its `labels` itself; `--label_names` names the classes of the data.
     label_names: list[str] | None = field(default=None, init=False, repr=False)
@@ -170,6 +177,8 @@ class ReviewTrainingArguments(TrainingArguments):
                 )
 
     def _check_own_options(self) -> None:
+        if self.explained_word_pieces < 0:
+            raise ValueError(f"`--explained_word_pieces` must be at least 0, got {self.explained_word_pieces!r}.")
         if self.num_cpu_threads is not None and self.num_cpu_threads < 1:
             raise ValueError(f"`--num_cpu_threads` must be at least 1, got {self.num_cpu_threads!r}.")
         if not 0 < self.layerwise_decay <= 1:

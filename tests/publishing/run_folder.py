@@ -72,6 +72,8 @@ RESULTS = {
 }
 HUB_FILES = [
     "README.md",
+    "assets/confusion_matrix.png",
+    "assets/learning_curves.png",
     "config.json",
     "configuration_bert_bilstm.py",
     "model.safetensors",

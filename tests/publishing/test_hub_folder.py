@@ -21,7 +21,8 @@ def run_folder(model_folder, tmp_path):
 def test_exactly_the_listed_files_are_in_the_folder(run_folder, tmp_path):
     names = build_hub_folder(run_folder, tmp_path / "new" / "hub", repo_id="me/tiny")
     assert names == HUB_FILES
-    assert sorted(path.name for path in (tmp_path / "new" / "hub").iterdir()) == HUB_FILES
+    hub = tmp_path / "new" / "hub"
+    assert sorted(path.relative_to(hub).as_posix() for path in hub.rglob("*.*")) == HUB_FILES
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["hub"]
 
 
@@ -49,7 +50,7 @@ def test_the_code_is_that_of_the_installed_package(run_folder, tmp_path):
 def test_every_file_can_be_read_by_everybody(run_folder, tmp_path):
     assert stat.S_IMODE((run_folder / "model.safetensors").stat().st_mode) == 0o600
     build_hub_folder(run_folder, tmp_path / "hub")
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "hub").iterdir()} == {0o644}
+    assert {stat.S_IMODE((tmp_path / "hub" / name).stat().st_mode) for name in HUB_FILES} == {0o644}
 
 
 def test_the_config_names_its_own_code_and_nothing_local(run_folder, tmp_path):
@@ -171,11 +172,19 @@ def test_a_file_that_was_put_in_by_hand_is_refused(run_folder, tmp_path):
         list_hub_files(tmp_path / "hub")
 
 
-def test_only_weights_and_tokenizer_files_of_an_earlier_push_are_stale():
-    ours = ["model.safetensors", "onnx/model.onnx", "vocab.txt", "tokenizer.json"]
-    others = [".gitattributes", "figure.png", "onnx/README.md", "old_README.md", "results.json", "modeling_other.py"]
+def test_only_weights_tokenizer_files_and_pictures_of_an_earlier_push_are_stale():
+    ours = ["model.safetensors", "onnx/model.onnx", "vocab.txt", "tokenizer.json", "assets/reliability.png"]
+    others = [
+        ".gitattributes",
+        "figure.png",
+        "assets/logo.png",
+        "onnx/README.md",
+        "old_README.md",
+        "results.json",
+        "modeling_other.py",
+    ]
     stale = find_stale_files([*others, *ours], ["tokenizer.json", "README.md"])
-    assert stale == ["model.safetensors", "onnx/model.onnx", "vocab.txt"]
+    assert stale == ["model.safetensors", "onnx/model.onnx", "vocab.txt", "assets/reliability.png"]
 
 
 def test_the_folder_may_stand_inside_the_run(run_folder):

@@ -142,6 +142,17 @@ def test_onnx_files_are_looked_at_too(tmp_path, place):
     assert "/home/me/model.py" in trace
 
 
+@pytest.mark.parametrize(("text", "found"), [("made of pages", 0), ("/home/me/plot.py", 1), (f"by {TOKEN}", 1)])
+def test_what_a_picture_says_of_itself_is_looked_at(tmp_path, text, found):
+    image, png = (pytest.importorskip(f"PIL.{name}") for name in ("Image", "PngImagePlugin"))
+    notes = png.PngInfo()
+    notes.add_itxt("Source", text, zip=True)
+    image.new("L", (3, 5)).save(tmp_path / "a.png", pnginfo=notes)
+    traces = find_private_traces(tmp_path)
+    assert len(traces) == found
+    assert TOKEN not in "".join(traces)
+
+
 @pytest.mark.parametrize("ending", ["onnx", "safetensors"])
 def test_a_token_in_the_metadata_of_weights_is_found(tmp_path, ending):
     metadata = {"id2label": json.dumps({"0": TOKEN})}

@@ -93,9 +93,11 @@ def test_predictions_are_written_in_order(build_split, tmp_path):
     reviews = build_split(4)
     write_predictions(tmp_path / "new" / "test.parquet", reviews, np.array([[0.1, 0.9], [1, 0], [0.5, 0.5], [0, 1]]))
     table = pd.read_parquet(tmp_path / "new" / "test.parquet")
-    assert list(table.columns) == ["id", "label", "probabilities"]
+    assert list(table.columns) == ["id", "label", "probabilities", "text", "num_word_pieces"]
     assert table["id"].tolist() == ["r0", "r1", "r2", "r3"]
     assert table["label"].tolist() == [0, 1, 0, 1]
+    assert table["text"].tolist() == reviews["text"][:]
+    assert table["num_word_pieces"].tolist() == [len(text.split()) + 2 for text in reviews["text"]]
     np.testing.assert_allclose(np.stack(table["probabilities"]), [[0.1, 0.9], [1, 0], [0.5, 0.5], [0, 1]], rtol=1e-6)
 
 
