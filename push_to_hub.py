@@ -15,6 +15,7 @@ from modeling_bert_bilstm.publishing import (
     PublishingError,
     PushOutcome,
     build_hub_folder,
+    check_handler,
     check_hub_folder,
     check_login,
     check_repo_id,
@@ -58,6 +59,7 @@ def main(argv: list[str] | None = None) -> PublishedRun:
             repo_id=arguments.repo_id,
             license_id=arguments.license,
             with_onnx=arguments.with_onnx,
+            with_handler=arguments.with_handler,
         )
         files = {name: (hub_folder / name).stat().st_size for name in names}
 
@@ -65,6 +67,9 @@ def main(argv: list[str] | None = None) -> PublishedRun:
         print("Loading the folder in a new process, without this package ...", flush=True)
         check = check_hub_folder(hub_folder, arguments.run_folder)
         print(f"\n{check.render()}\n")
+        if arguments.with_handler:
+            check_handler(hub_folder, check.answers["sentiment-analysis"])
+            print("handler.py answers as the pipeline does.\n")
 
         # 4. Show what is to be published.
         print(render_files(files))
@@ -109,6 +114,9 @@ def build_parser() -> argparse.ArgumentParser:
     add("--dry_run", action="store_true", help="build, check and list the files, then stop; needs no token")
     add("--output_dir", metavar="FOLDER", help="where to keep the publishable folder; default: not kept")
     add("--with_onnx", action="store_true", help="publish ONNX files too, in float32 and in int8, each compared first")
+    add(
+        "--with_handler", action="store_true", help="publish handler.py for Inference Endpoints, and a Dockerfile, too"
+    )
     add("--commit_message", default="Upload BERT+BiLSTM", help="first line of the commit (default: %(default)s)")
     add("--license", default="apache-2.0", help="license of the weights, as the Hub spells it (default: %(default)s)")
     add(

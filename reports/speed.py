@@ -4,7 +4,7 @@ import json
 import statistics
 from pathlib import Path
 
-from benchmarks import accuracy, length, scoring, training, trainings
+from benchmarks import accuracy, length, scoring, serving, training, trainings
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,6 +83,12 @@ def render_page() -> str:
             "python -m benchmarks.scoring",
             "The same reviews, scored in each way a user might, in turn in one run.",
             table(scoring, "scoring"),
+        ),
+        render_part(
+            "Over HTTP",
+            "python -m benchmarks.serving runs/quickstart",
+            "The server and its scorer in turn, on the same reviews; then answers checked while clients misbehave.",
+            table(serving, "serving"),
         ),
         render_part(
             "Training on a CPU",

@@ -8,20 +8,33 @@ import subprocess
 import pytest
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from baselines.prepare_data import build_parser as build_prepare_parser
-from baselines.run import build_parser as build_run_parser
-from modeling_bert_bilstm.evaluation.report import build_parser as build_report_parser
-from modeling_bert_bilstm.inference.corpus.options import build_parser as build_score_parser
-from modeling_bert_bilstm.inference.corpus.options import parse_options as parse_score_options
-from modeling_bert_bilstm.inference.explain import build_parser as build_explain_parser
-from modeling_bert_bilstm.inference.films import build_parser as build_films_parser
-from modeling_bert_bilstm.training.arguments import build_parser, parse_arguments
-from push_to_hub import build_parser as build_push_parser
+import baselines.prepare_data
+import baselines.run
+import modeling_bert_bilstm.evaluation.report
+import modeling_bert_bilstm.inference.corpus.options
+import modeling_bert_bilstm.inference.explain
+import modeling_bert_bilstm.inference.films
+import modeling_bert_bilstm.inference.server
+import modeling_bert_bilstm.training.arguments
+import push_to_hub
+from modeling_bert_bilstm.training.arguments import parse_arguments
 from reports.render import QUOTES, split_at_markers
 from tests.conftest import REPOSITORY
 
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+# What each command that the documents name is understood by.
+PARSERS = {
+    "train.py": modeling_bert_bilstm.training.arguments.build_parser,
+    "push_to_hub.py": push_to_hub.build_parser,
+    "baselines.run": baselines.run.build_parser,
+    "baselines.prepare_data": baselines.prepare_data.build_parser,
+    "evaluation.report": modeling_bert_bilstm.evaluation.report.build_parser,
+    "inference.score": modeling_bert_bilstm.inference.corpus.options.build_parser,
+    "inference.films": modeling_bert_bilstm.inference.films.build_parser,
+    "inference.explain": modeling_bert_bilstm.inference.explain.build_parser,
+    "inference.server": modeling_bert_bilstm.inference.server.build_parser,
+}
 DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 
 
@@ -66,17 +79,7 @@ def test_the_tree_is_the_real_one():
 
 
 def test_every_flag_in_the_documents_exists():
-    parsers = (
-        build_parser(),
-        build_push_parser(),
-        build_run_parser(),
-        build_prepare_parser(),
-        build_films_parser(),
-        build_explain_parser(),
-        build_score_parser(),
-        build_report_parser(),
-    )
-    known = {option for parser in parsers for option in parser._option_string_actions}
+    known = {option for parser in PARSERS.values() for option in parser()._option_string_actions}
     of_launchers = {"--standalone", "--nproc_per_node", "--cpu", "--num_cpu_threads_per_process"}
     for path in DOCUMENTS:
         flags = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9_]*", path.read_text(encoding="utf-8")))
@@ -85,31 +88,17 @@ def test_every_flag_in_the_documents_exists():
 
 def test_every_command_line_is_understood():
     lines = [line for block in list_blocks("bash") for line in block.splitlines()]
-    train = [line.split("train.py ")[1] for line in lines if "train.py " in line]
-    push = [line.split("push_to_hub.py ")[1] for line in lines if "push_to_hub.py " in line]
-    read = [line.split("inference.films ")[1] for line in lines if "inference.films " in line]
-    scored = [line.split("inference.score ")[1] for line in lines if "inference.score " in line]
-    explained = [line.split("inference.explain ")[1] for line in lines if "inference.explain " in line]
-    seen = [line.split("evaluation.report ")[1] for line in lines if "evaluation.report " in line]
-    assert len(train) == 2
-    assert len(push) == 1
-    assert len(read) == 3
-    assert len(scored) == 1
-    assert len(explained) == 2
-    assert len(seen) == 1
-    for line in train:
-        words = line.split()
-        parse_arguments([str(REPOSITORY / words[0]), *words[1:]] if words[0].endswith(".yaml") else words)
-    for line in read:
-        build_films_parser().parse_args(line.split())
-    for line in push:
-        build_push_parser().parse_args(line.split())
-    for line in explained:
-        build_explain_parser().parse_args(shlex.split(line))
-    for line in scored:
-        parse_score_options(line.split())
-    for line in seen:
-        build_report_parser().parse_args(line.split())
+    understood = set()
+    for command, build in PARSERS.items():
+        for line in lines:
+            if f"{command} " in line:
+                words = shlex.split(line.split(f"{command} ")[1])
+                if command == "train.py":
+                    parse_arguments([str(REPOSITORY / words[0]), *words[1:]] if words[0].endswith(".yaml") else words)
+                else:
+                    build().parse_args(words)
+                understood.add(line)
+    assert {line for line in lines if re.search(r"\bpython |accelerate launch ", line)} == understood
 
 
 def test_every_make_target_exists():

@@ -118,13 +118,7 @@ def load_as_stranger(
     request = {"model": model, "revision": revision, "texts": CHECK_TEXTS, "tasks": tasks}
     request["num_threads"] = torch.get_num_threads()
     with tempfile.TemporaryDirectory(prefix="stranger_") as home:
-        variables = {name: value for name, value in os.environ.items() if name not in _OWN_PLACES}
-        variables |= {
-            "HF_HOME": f"{home}/hf",
-            "HF_MODULES_CACHE": f"{home}/modules",
-            "TQDM_DISABLE": "1",
-            **(environment or {}),
-        }
+        variables = build_stranger_environment(home) | dict(environment or {})
         work = Path(home) / "work"
         work.mkdir()
         done = subprocess.run(
@@ -149,6 +143,12 @@ def load_as_stranger(
         {report["step"]: report["answer"] for report in reports},
         {report["step"]: report["seconds"] for report in reports},
     )
+
+
+def build_stranger_environment(home: str) -> dict[str, str]:
+    """Return the variables of a process that knows no token and has empty caches, in the folder `home`."""
+    variables = {name: value for name, value in os.environ.items() if name not in _OWN_PLACES}
+    return variables | {"HF_HOME": f"{home}/hf", "HF_MODULES_CACHE": f"{home}/modules", "TQDM_DISABLE": "1"}
 
 
 def _score_here(run_folder: Path) -> dict[str, object]:

@@ -14,6 +14,7 @@ from ..inference.onnx import OnnxExport, OnnxExportError, export_onnx
 from ..modeling_bert_bilstm import SHIPPED_FILES
 from .card_pictures import FILES as PICTURES
 from .card_pictures import write_card_pictures
+from .endpoint import HANDLER, write_handler
 from .errors import PublishingError
 from .model_card import render_model_card
 from .privacy import find_private_traces, read_safetensors_header
@@ -35,7 +36,7 @@ TOKENIZER = (
 )
 ONNX = tuple(f"onnx/{name}" for name in ONNX_FILES)  # where the Hub's own tools look
 WRITTEN = ("README.md", "config.json", "results.json")
-HUB_FILES = (*WEIGHTS, *TOKENIZER, *ONNX, *PICTURES, *WRITTEN, *SHIPPED_FILES)
+HUB_FILES = (*WEIGHTS, *TOKENIZER, *ONNX, *PICTURES, *WRITTEN, *SHIPPED_FILES, *HANDLER)
 
 _INDEX = "model.safetensors.index.json"
 _REQUIRED = ("config.json", "results.json", "tokenizer.json", "tokenizer_config.json")
@@ -50,12 +51,13 @@ def build_hub_folder(
     repo_id: str | None = None,
     license_id: str = "apache-2.0",
     with_onnx: bool = False,
+    with_handler: bool = False,
 ) -> list[str]:
     """Write the publishable folder of a run and return the names of its files.
 
     It holds the weights, config.json, the tokenizer, the shipped code of this installation, results.json, the model
-    card and its pictures, with `with_onnx` the ONNX files too, nothing else. An earlier publishable folder at the same
-    place is replaced, once the new one is complete.
+    card and its pictures, with `with_onnx` the ONNX files and with `with_handler` what answers over HTTP too, nothing
+    else. An earlier publishable folder at the same place is replaced, once the new one is complete.
 
     Args:
         run_folder: What train.py wrote.
@@ -63,6 +65,7 @@ def build_hub_folder(
         repo_id: The repo that the model card names, `owner/name`. Default: `YOUR_NAME/` and the name of the run.
         license_id: License of the weights, as the Hub spells it.
         with_onnx: Write onnx/model.onnx and onnx/model_int8.onnx too, compared with the model.
+        with_handler: Write handler.py for Inference Endpoints, and a Dockerfile.
 
     Raises:
         FileNotFoundError: The run folder lacks a file; the message lists what is missing.
@@ -77,6 +80,8 @@ def build_hub_folder(
     with tempfile.TemporaryDirectory(dir=hub_folder.parent, prefix=".hub_folder_") as partial:
         export = _write_onnx_files(run_folder, Path(partial)) if with_onnx else None
         _write_files(run_folder, Path(partial), repo_id=repo_id, license_id=license_id, export=export)
+        if with_handler:
+            write_handler(Path(partial))
         traces = find_private_traces(Path(partial))
         if traces:
             raise PublishingError(
