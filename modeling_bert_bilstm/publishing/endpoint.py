@@ -82,5 +82,6 @@ def check_handler(hub_folder: str | Path, expected: list[dict[str, str | float]]
     for answer, wanted in zip(found, [expected[0], *expected], strict=True):
         if answer["label"] != wanted["label"] or not abs(answer["score"] - wanted["score"]) <= _TOLERANCE:
             raise PublishingError(
-                f"`{hub_folder}/handler.py` must answer as the pipeline does: {wanted}, got {answer}."
+                f"`{hub_folder}/handler.py` must answer as the pipeline does: expected {wanted}, found "
+                f"{answer}. Was the folder changed after it was built?"
             )

@@ -14,7 +14,7 @@ from reports import attribution as page
 from tests.conftest import build_reviews
 
 
-FAST, PATH = METHODS
+PATH, FAST = METHODS
 TEXTS = build_reviews(5, seed=7)[0]
 
 
@@ -84,7 +84,10 @@ def test_the_chart_is_drawn(tmp_path):
 
 
 def test_top_words_matter_more_than_random_ones_and_the_path_adds_up():
-    for summary in page.load()["corpora"].values():
+    corpora = page.load()["corpora"]
+    assert set(corpora) == set(page.NAMES)
+    for summary in corpora.values():
+        assert summary["num_reviews"] >= 100
         path = summary[PATH]
         for share in range(len(attribution.SHARES)):
             assert path["ahead"][share] > 3 * path["ahead_error"][share]

@@ -1,6 +1,7 @@
 """The batcher: each review its own answer, batches of word pieces, nothing lost, nothing that nobody waits for."""
 
 import asyncio
+import random
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ class Workers:
         try:
             self.batches.append(payload)
             await self.gate.wait()
+            await asyncio.sleep(0)  # a worker takes its time
             if self.generator is not None:
                 for _ in range(self.generator.randrange(6)):  # others have their turn
                     await asyncio.sleep(0)
@@ -64,9 +66,10 @@ def run(use, workers, **options):
     st.integers(1, 3),
     st.integers(16, 2_000),
     st.integers(0, 1),
-    st.randoms(use_true_random=False),
+    st.integers(0, 10**6),
 )
-def test_each_review_gets_its_own_answer(requests, num_workers, max_word_pieces, num_failures, generator):
+def test_each_review_gets_its_own_answer(requests, num_workers, max_word_pieces, num_failures, seed):
+    generator = random.Random(seed)  # one of Hypothesis would end a worker where it has drawn enough
     workers = Workers(generator, num_failures)
 
     async def use(batcher):
@@ -164,7 +167,9 @@ def test_the_time_to_come_again_grows_with_what_waits():
 
     async def use(batcher):
         workers.gate.clear()
-        asking = [asyncio.create_task(batcher.score([build_review(i, 2_000)])) for i in range(11)]
+        asking = [asyncio.create_task(batcher.score([build_review(0, 2_000)]))]
+        await asyncio.sleep(0.01)
+        asking += [asyncio.create_task(batcher.score([build_review(i, 2_000)])) for i in range(10)]
         await asyncio.sleep(0.01)
         with pytest.raises(QueueFullError) as refused:
             await batcher.score([build_review(0, 5)])

@@ -1,7 +1,7 @@
 """Reviews of all requests that wait for a worker, and the batches of word pieces that are made of them.
 
-A batch is formed at the moment a worker is free: whatever waits then is put together by length under a budget of word
-pieces, and the batch that holds the oldest review goes first. A lone review never waits for others to come.
+A batch is formed at the moment a worker is free: the oldest review goes, with those nearest to it in length that
+a budget of word pieces has room for. A lone review never waits for others to come.
 
 Shapes: N reviews, C classes.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..batches import plan_batches, round_up
+from ..batches import round_up
 
 
 LENGTH_MULTIPLE = 16  # attention and matrix kernels are slower at odd lengths
@@ -169,7 +169,7 @@ class Batcher:
         return batch
 
     def _choose(self) -> list[_Waiting]:
-        """Return the batch of what waits that holds the oldest."""
+        """Return the oldest that waits, with those nearest to it in length as far as they fit."""
         oldest = self._waiting[0]
         if oldest.goes_alone:
             return [oldest]
@@ -177,8 +177,12 @@ class Batcher:
         lengths = [item.num_word_pieces for item in reviews]
         share = sum(round_up(length, LENGTH_MULTIPLE) for length in lengths) // self._num_idle
         budget = min(self._max_word_pieces, max(_MIN_WORD_PIECES, share))
-        batches = plan_batches(lengths, budget, LENGTH_MULTIPLE)
-        return [reviews[i] for i in next(batch for batch in batches if 0 in batch)]
+        chosen, longest = [], 0
+        for number in sorted(range(len(reviews)), key=lambda i: abs(lengths[i] - lengths[0])):
+            length = max(longest, round_up(lengths[number], LENGTH_MULTIPLE))
+            if not chosen or (len(chosen) + 1) * length <= budget:
+                chosen, longest = [*chosen, number], length
+        return [reviews[number] for number in sorted(chosen)]
 
     def _try_again(self, batch: list[_Waiting], error: Exception) -> None:
         for item in reversed(batch):
