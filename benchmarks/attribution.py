@@ -151,15 +151,17 @@ def main(argv: Sequence[str] | None = None) -> dict:
     parser.add_argument("imdb_file", type=Path, help="the IMDb test reviews")
     parser.add_argument("sst5_run", type=Path, help="folder of a run of five classes")
     parser.add_argument("sst5_file", type=Path, help="the SST test trees")
-    parser.add_argument("--num_reviews", type=int, default=100, help="of each corpus (default: %(default)s)")
+    add = parser.add_argument
+    add("--num_sentences", type=int, default=100, help="of SST-5 (default: %(default)s)")
+    add("--num_reviews", type=int, default=40, help="of IMDb, ten times as long (default: %(default)s)")
     parser.add_argument("--kept", type=Path, help="file to keep each measured review in, and to go on from")
     arguments = parser.parse_args(argv)
     result = {"shares": SHARES, "num_draws": NUM_DRAWS, "corpora": {}, "environment": describe_environment()}
-    for name, run, file, num_labels in (
-        ("sst5", arguments.sst5_run, arguments.sst5_file, 5),
-        ("imdb", arguments.imdb_run, arguments.imdb_file, 2),
+    for name, run, file, num_labels, num_texts in (
+        ("sst5", arguments.sst5_run, arguments.sst5_file, 5, arguments.num_sentences),
+        ("imdb", arguments.imdb_run, arguments.imdb_file, 2, arguments.num_reviews),
     ):
-        texts = draw_texts(ReviewSource(file), arguments.num_reviews, num_labels)
+        texts = draw_texts(ReviewSource(file), num_texts, num_labels)
         rows = measure_corpus(name, ReviewExplainer(run), texts, arguments.kept)
         record = json.loads((run / "results.json").read_text(encoding="utf-8"))
         summary = {"run": record["name"], "encoder": record["model"]["encoder"], **summarise(rows)}

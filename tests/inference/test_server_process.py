@@ -154,7 +154,7 @@ async def is_open(client, server):
     await asyncio.sleep(0.1)
     try:
         return (await client.get(f"{server.url}/health", timeout=30)).status_code == 200
-    except httpx.ConnectError:
+    except httpx.TransportError:  # a connection that was kept is closed, a new one is not taken
         return False
 
 

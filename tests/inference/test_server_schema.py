@@ -69,7 +69,13 @@ def test_the_server_keeps_its_word(schema, method, path, mode):
     @settings(max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
     def check(case):
-        case.call_and_validate(checks=CHECKS, timeout=60, headers={"Authorization": f"Bearer {TOKEN}"})
+        response = case.call(timeout=60, headers={"Authorization": f"Bearer {TOKEN}"})
+        # A schema cannot say how many reviews all films may have together.
+        is_too_much = mode is GenerationMode.POSITIVE and path == "/polarity" and response.status_code == 422
+        if is_too_much:
+            assert sum(map(len, case.body["films"].values())) > LIMITS.max_reviews
+        checks = [check for check in CHECKS if not (is_too_much and check is positive_data_acceptance)]
+        case.validate_response(response, checks=checks)
 
     check()
 
