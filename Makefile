@@ -11,7 +11,7 @@ export HF_HUB_OFFLINE ?= 1
 export HF_DATASETS_OFFLINE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart bench compare test test-floor check format clean
+.PHONY: help quickstart bench compare browser test test-floor check format clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/:/' | column -t -s ':'
@@ -52,6 +52,11 @@ compare: $(VENV)/.compare  ## Run what is missing of every system (DATA=folder [
 	$(if $(DATA),$(BIN)/python -m baselines.run baselines/experiments/*.json --data "$(DATA)" \
 	    $(if $(ENCODERS),--encoder "$(ENCODERS)"))
 	$(BIN)/python -m reports.render comparison claims
+
+# Without a Chromium the tests of the page are skipped, but fail where CI is set.
+browser: $(VENV)/.dev  ## Find the Chromium that the tests of the page need, or install Playwright's
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do command -v $$name && exit 0; done; \
+	    $(BIN)/playwright install --with-deps chromium
 
 test: $(VENV)/.dev  ## Run every test, offline
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile

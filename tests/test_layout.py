@@ -31,7 +31,7 @@ OUTSIDE_MAY_IMPORT = {
 OUTSIDE = {"baselines", "benchmarks", "reports", "examples", "train", "push_to_hub", "tests"}
 OUTSIDE_SOURCES = sorted(path for room in OUTSIDE_MAY_IMPORT for path in (REPOSITORY / room).glob("*.py"))
 OPTIONAL = """datasets evaluate accelerate nlpaug imblearn sklearn pandas matplotlib jinja2 gensim ray captum litserve
-    fastapi""".split()
+    fastapi gradio""".split()
 
 
 def list_imports(path):

@@ -144,6 +144,32 @@ def test_onnx_files_are_pushed_when_asked_for(hub, run_main):
     assert outcome.deleted == ("onnx/model.onnx", "onnx/model_int8.onnx"), "those of an older model are no use"
 
 
+def test_a_space_of_the_pushed_commit_is_published_when_asked_for(hub, run_main, tmp_path, capsys):
+    pytest.importorskip("gradio")
+    asked = ["--repo_id", "me/shown", "--space", "me/demo"]
+    hub.requests.clear()
+    published = run_main(*asked, "--dry_run", "--output_dir", str(tmp_path / "hub"))
+    assert hub.requests == []
+    assert "The Space me/demo:\n" in (printed := capsys.readouterr().out)
+    assert "Dry run: nothing was sent to me/shown and me/demo." in printed
+    assert published.space_files["app.py"] == (tmp_path / "hub_space" / "app.py").stat().st_size
+    assert published.space_outcome is None
+    published = run_main(*asked, "--private", "--token", TOKEN)
+    pushed = hub.repos["spaces/me/demo"].resolve("main").files
+    assert set(pushed) - {".gitattributes"} == set(published.space_files)
+    assert f'"me/shown", revision="{get_head(hub, "me/shown")}"'.encode() in pushed["app.py"].content
+    assert hub.repos["spaces/me/demo"].is_private
+    assert f"Pushed to {hub.url}/spaces/me/demo/commit/{published.space_outcome.commit}" in capsys.readouterr().out
+
+
+def test_a_space_is_not_made_of_what_is_not_published(hub, run_main, capsys):
+    with pytest.raises(SystemExit):
+        run_main("--repo_id", "me/model", "--create_pr", "--space", "me/demo")
+    assert "--space shows a model that is published: give it without --create_pr." in capsys.readouterr().err
+    with pytest.raises(PublishingError, match="`--space` must be like owner/name, got 'demo'"):
+        run_main("--repo_id", "me/model", "--space", "demo", "--token", TOKEN)
+
+
 def test_branch_and_pull_request_go_where_they_should(hub, pushed, run_main, run_folder, capsys):
     head = get_head(hub)
     results = build_results()

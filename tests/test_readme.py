@@ -12,6 +12,7 @@ import baselines.prepare_data
 import baselines.run
 import modeling_bert_bilstm.evaluation.report
 import modeling_bert_bilstm.inference.corpus.options
+import modeling_bert_bilstm.inference.demo
 import modeling_bert_bilstm.inference.explain
 import modeling_bert_bilstm.inference.films
 import modeling_bert_bilstm.inference.server
@@ -33,6 +34,7 @@ PARSERS = {
     "inference.score": modeling_bert_bilstm.inference.corpus.options.build_parser,
     "inference.films": modeling_bert_bilstm.inference.films.build_parser,
     "inference.explain": modeling_bert_bilstm.inference.explain.build_parser,
+    "inference.demo": modeling_bert_bilstm.inference.demo.build_parser,
     "inference.server": modeling_bert_bilstm.inference.server.build_parser,
 }
 DOCUMENTS = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md"))]

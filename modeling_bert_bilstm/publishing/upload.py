@@ -11,6 +11,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from .errors import PublishingError
 from .hub_folder import find_stale_files, list_hub_files
+from .space import is_vendored, list_space_files
 
 
 # Whatever the client library raises when a request does not get through; its HTTP library changed with its version.
@@ -40,8 +41,8 @@ class PushOutcome:
     deleted: tuple[str, ...] = ()
 
 
-def check_repo_id(repo_id: str) -> None:
-    """Refuse a malformed repo id.
+def check_repo_id(repo_id: str, flag: str = "--repo_id") -> None:
+    """Refuse a malformed repo id, which was given by a flag.
 
     Raises:
         PublishingError: It is not `owner/name` in the characters that the Hub allows.
@@ -52,7 +53,7 @@ def check_repo_id(repo_id: str) -> None:
     except HFValidationError as error:
         reason = str(error)
     if reason:
-        raise PublishingError(f"`--repo_id` must be like owner/name, got {repo_id!r} ({reason.rstrip('.')}).")
+        raise PublishingError(f"`{flag}` must be like owner/name, got {repo_id!r} ({reason.rstrip('.')}).")
 
 
 def check_login(api: HfApi) -> str:
@@ -127,6 +128,52 @@ def push_hub_folder(
     return _describe(info, repo_id, head=head.sha, deleted=tuple(stale))
 
 
+def push_space(
+    space_folder: str | Path,
+    space_id: str,
+    *,
+    api: HfApi,
+    private: bool = False,
+    commit_message: str = "Upload the page",
+) -> PushOutcome:
+    """Upload exactly the files of a Space in one commit; make none if the Space has them already.
+
+    Files of this package that an earlier push left there and that are not among them are removed.
+
+    Args:
+        space_folder: What `build_space_folder` wrote.
+        space_id: The Space, `owner/name`; it is created if it does not exist.
+        api: Client with the token to use.
+        private: Create the Space private.
+        commit_message: First line of the commit.
+
+    Raises:
+        PublishingError: As `push_hub_folder`, or the Space is of another kind than Gradio.
+    """
+    check_repo_id(space_id, "--space")
+    names = list_space_files(space_folder)
+    with _say_clearly(space_id, "--space"):
+        api.create_repo(space_id, repo_type="space", space_sdk="gradio", private=private or None, exist_ok=True)
+        head = api.space_info(space_id)
+        if private and not head.private:
+            raise PublishingError(f"`--private` was asked, but the Space {space_id} exists and is public.")
+        if head.sdk not in (None, "gradio"):
+            raise PublishingError(f"`--space` must be of Gradio, but {space_id} is one of {head.sdk}. Name another.")
+        present = api.list_repo_files(space_id, repo_type="space", revision=head.sha)
+        stale = [name for name in present if is_vendored(name) and name not in names]
+        info = api.create_commit(
+            space_id,
+            [
+                *(CommitOperationAdd(name, Path(space_folder) / name) for name in names),
+                *(CommitOperationDelete(name) for name in stale),
+            ],
+            commit_message=commit_message,
+            repo_type="space",
+            parent_commit=head.sha,
+        )
+    return _describe(info, space_id, head=head.sha, deleted=tuple(stale))
+
+
 def _describe(info: CommitInfo, repo_id: str, *, head: str, deleted: tuple[str, ...]) -> PushOutcome:
     return PushOutcome(repo_id, info.oid, info.oid != head, info.pr_url or info.commit_url, deleted)
 
@@ -141,30 +188,30 @@ def _check_tag(api: HfApi, repo_id: str, tag: str | None, head: str) -> None:
 
 
 @contextmanager
-def _say_clearly(repo_id: str) -> Iterator[None]:
+def _say_clearly(repo_id: str, flag: str = "--repo_id") -> Iterator[None]:
     """Turn what the Hub answers into what to do about it."""
     try:
         yield
     except OfflineModeIsEnabled as error:
         raise PublishingError("Pushing needs the network, but HF_HUB_OFFLINE is set. Unset it.") from error
     except HfHubHTTPError as error:
-        raise PublishingError(_explain(error, repo_id)) from error
+        raise PublishingError(_explain(error, repo_id, flag)) from error
     except _NETWORK_ERRORS as error:
         raise PublishingError(f"The Hub cannot be reached ({error}). Check the network, and HF_ENDPOINT.") from error
 
 
-def _explain(error: HfHubHTTPError, repo_id: str) -> str:
+def _explain(error: HfHubHTTPError, repo_id: str, flag: str) -> str:
     status = error.response.status_code
     said = error.response.headers.get("X-Error-Message") or error.server_message or f"HTTP {status}"
     if status == 403:
         return (
             f"Your token has no right to write to {repo_id} (the Hub says: {said}). Use a write token of its owner, "
-            "give a `--repo_id` of your own, or propose the files with `--create_pr`."
+            f"give a `{flag}` of your own, or propose the files with `--create_pr`."
         )
     if status == 412:
         return f"Somebody committed to {repo_id} meanwhile; nothing was uploaded. Look at it, then push again."
     if status == 401 and not isinstance(error, RepositoryNotFoundError):
         return f"The Hub does not know your token (it says: {said}). {_LOGIN}"
     if isinstance(error, RepositoryNotFoundError):
-        return f"{repo_id} does not exist, or your token may not see it (the Hub says: {said}). Check `--repo_id`."
+        return f"{repo_id} does not exist, or your token may not see it (the Hub says: {said}). Check `{flag}`."
     return f"The Hub refused the push to {repo_id} with HTTP {status}: {said}."

@@ -40,14 +40,17 @@ def answer_whoami(request: Request):
 
 
 def create_repo(request: Request):
-    """Create a model repo; 409 with its address if it is there."""
+    """Create a repo of a model or a Space; 409 with its address if it is there."""
     body = request.body
     if request.user is None:
         raise HubError(401, "Invalid username or password.")
     owner = body.get("organization") or request.user.name
     if owner != request.user.name or not request.user.can_write:
         raise HubError(403, f'You don\'t have the rights to create a model under the namespace "{owner}"')
-    repo_id = f"{owner}/{body['name']}"
+    is_space = body.get("type") == "space"
+    if is_space and body.get("sdk") != "gradio":
+        raise HubError(400, "A Space needs an sdk, and the double knows gradio alone.")
+    repo_id = f"{'spaces/' if is_space else ''}{owner}/{body['name']}"
     answer = {"url": f"{request.hub.url}/{repo_id}", "name": repo_id, "id": repo_id}
     if repo_id in request.hub.repos:
         raise HubError(409, "You already created this model repo", body=answer)
@@ -67,7 +70,9 @@ def describe_repo(request: Request, repo_id: str, revision: str | None = None):
     repo = request.hub.find_readable(repo_id, request.user)
     commit = repo.resolve(revision or "main")
     siblings = [{"rfilename": path} for path in sorted(commit.files)]
-    return {"id": repo_id, "sha": commit.sha, "private": repo.is_private, "tags": [], "siblings": siblings}
+    answer = {"sha": commit.sha, "private": repo.is_private, "tags": [], "siblings": siblings}
+    is_space = repo_id.startswith("spaces/")
+    return {"id": repo_id.removeprefix("spaces/"), **answer, **({"sdk": "gradio"} if is_space else {})}
 
 
 def list_tree(request: Request, repo_id: str, revision: str, path: str | None = None):

@@ -18,17 +18,19 @@ from tests.hub_double.store import HubError, HubStore
 
 
 REPO = r"(?P<repo_id>[\w.-]+/[\w.-]+)"
+# A Space is kept as `spaces/owner/name`, as its pages are named too.
+API = r"/api/(?:models/|(?=spaces/))(?P<repo_id>(?:spaces/)?[\w.-]+/[\w.-]+)"
 ROUTES = [
     ("GET", r"/api/whoami-v2", routes.answer_whoami),
     ("POST", r"/api/repos/create", routes.create_repo),
     ("POST", r"/api/validate-yaml", routes.validate_yaml),
-    ("GET", rf"/api/models/{REPO}/refs", routes.list_refs),
-    ("GET", rf"/api/models/{REPO}(?:/revision/(?P<revision>[^/]+))?", routes.describe_repo),
-    ("GET", rf"/api/models/{REPO}/tree/(?P<revision>[^/]+)(?:/(?P<path>.+))?", routes.list_tree),
-    ("POST", rf"/api/models/{REPO}/preupload/(?P<revision>[^/]+)", routes.plan_upload),
-    ("POST", rf"/api/models/{REPO}/commit/(?P<revision>[^/]+)", routes.commit),
-    ("POST", rf"/api/models/{REPO}/branch/(?P<branch>[^/]+)", routes.create_branch),
-    ("POST", rf"/api/models/{REPO}/tag/(?P<revision>[^/]+)", routes.create_tag),
+    ("GET", rf"{API}/refs", routes.list_refs),
+    ("GET", rf"{API}(?:/revision/(?P<revision>[^/]+))?", routes.describe_repo),
+    ("GET", rf"{API}/tree/(?P<revision>[^/]+)(?:/(?P<path>.+))?", routes.list_tree),
+    ("POST", rf"{API}/preupload/(?P<revision>[^/]+)", routes.plan_upload),
+    ("POST", rf"{API}/commit/(?P<revision>[^/]+)", routes.commit),
+    ("POST", rf"{API}/branch/(?P<branch>[^/]+)", routes.create_branch),
+    ("POST", rf"{API}/tag/(?P<revision>[^/]+)", routes.create_tag),
     ("POST", rf"/{REPO}\.git/info/lfs/objects/batch", routes.plan_large_upload),
     ("PUT", r"/large-files/(?P<oid>[0-9a-f]{64})", routes.store_large_file),
     ("POST", r"/large-files/(?P<oid>[0-9a-f]{64})/verify", routes.verify_large_file),

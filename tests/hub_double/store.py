@@ -46,7 +46,7 @@ class Commit:
 
 @dataclass
 class Repo:
-    """One model repo with its whole history."""
+    """One repo, of a model or a Space, with its whole history."""
 
     repo_id: str
     is_private: bool
@@ -58,7 +58,7 @@ class Repo:
     @property
     def owner(self) -> str:
         """The namespace of the repo."""
-        return self.repo_id.split("/")[0]
+        return self.repo_id.split("/")[-2]
 
     def add_commit(self, message: str, files: dict[str, Blob]) -> Commit:
         """Append a commit without moving a branch."""

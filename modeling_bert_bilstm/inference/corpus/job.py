@@ -79,10 +79,13 @@ class Job:
         has_films = options.group_column is not None
         self._writer = ShardWriter(folder.path, folder.work_folder, model.labels, corpus.film_type, has_films)
 
-    def score(self) -> float:
+    def score(self, engine: Engine | None = None) -> float:
         """Score every shard that is not done, and return the most MiB that a process that scores has held.
 
         The engine is started only if there is something to score.
+
+        Args:
+            engine: What scores. Default: what the options say.
         """
         started = time.perf_counter()
         index, row = self._folder.find_first_open()
@@ -92,7 +95,7 @@ class Job:
             first = next(shards, None)
             if first is None:
                 return 0.0
-            with self._build_engine() as engine:
+            with engine or self._build_engine() as engine:
                 bar.unpause()  # loading the model is not scoring
                 for shard, probabilities in engine.score(itertools.chain([first], shards), bar.update):
                     counts = self._writer.write(shard, probabilities)

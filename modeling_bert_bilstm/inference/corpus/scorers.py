@@ -105,7 +105,16 @@ def describe_model(model: str) -> ScoredModel:
         raise FileNotFoundError(
             f"`--model` must be a folder that train.py wrote or an id on the Hub, found neither: {model!r}. {error}"
         ) from error
-    config = loaded.config
+    return describe_loaded_model(Path(model).resolve().name if Path(model).is_dir() else model, loaded, tokenizer)
+
+
+def describe_loaded_model(name: str, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> ScoredModel:
+    """Return what there is to know of a model without its weights.
+
+    Raises:
+        ValueError: It does not give one of several labels to a review.
+    """
+    config = model.config
     if config.problem_type not in (None, "single_label_classification"):
         raise ValueError(
             f"`--model` must give one of several labels to a review, found one with `problem_type` "
@@ -113,8 +122,8 @@ def describe_model(model: str) -> ScoredModel:
         )
     polarity, prior = (getattr(config, name, None) for name in ("label_polarity", "label_prior"))
     return ScoredModel(
-        name=Path(model).resolve().name if Path(model).is_dir() else model,
-        sha256=compute_sha256(loaded, tokenizer),
+        name=name,
+        sha256=compute_sha256(model, tokenizer),
         labels=tuple(config.id2label[i] for i in range(config.num_labels)),
         label_polarity=None if polarity is None else tuple(polarity),
         label_prior=None if prior is None else tuple(prior),
