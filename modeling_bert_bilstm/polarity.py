@@ -191,7 +191,7 @@ class SharePosterior:
         }
         estimates = {}
         for name, shares in (("reviews", self.shares), ("audience", self.audience)):
-            reach = NormalDist().inv_cdf((1 + confidence) / 2) * max(spread[name], 0.0) ** 0.5
+            reach = -NormalDist().inv_cdf((1 - confidence) / 2) * max(spread[name], 0.0) ** 0.5
             polarity = values @ shares
             interval = np.clip([polarity - reach, polarity + reach], values.min(), values.max())
             estimates[name] = float(polarity), interval.tolist()

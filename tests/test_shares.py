@@ -210,6 +210,12 @@ def test_intervals_hold_their_estimates_and_the_audience_is_less_sure_than_the_r
     assert audience_high - audience_low > min(high - low, 0.2)
 
 
+def test_a_confidence_next_to_one_has_an_interval():
+    rows = [[0.1, 0.9], [0.8, 0.2]] * 200
+    wide, wider = (summarise(rows, confidence=confidence)["interval"] for confidence in (0.99, 1 - 1e-16))
+    assert wider[0] < wide[0] < wide[1] < wider[1]
+
+
 def test_more_confidence_and_fewer_reviews_widen_the_intervals():
     def measure(num_reviews, confidence, name):
         low, high = summarise([[0.1, 0.9], [0.8, 0.2]] * num_reviews, confidence=confidence)[name]

@@ -153,7 +153,7 @@ def score_upload(
 
 def _count_rows(corpus: FileCorpus, limits: Limits, name: str) -> int:
     num_rows = sum(1 for _ in itertools.islice(corpus.read_rows(), limits.rows + 1))
-    if num_rows >= limits.rows:
+    if num_rows > limits.rows:
         raise ValueError(
             f"`{name}` may have at most {limits.rows:,} rows here, found more. Send a part of it, or score it with "
             "`python -m modeling_bert_bilstm.inference.score`, which takes any number."

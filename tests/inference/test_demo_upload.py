@@ -89,9 +89,11 @@ def test_films_are_those_of_the_command(model_folder, write, score, rows, tmp_pa
     assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "there.csv").read_bytes()
 
 
-def test_progress_reaches_the_number_of_reviews(write, score, rows):
+def test_progress_reaches_the_number_of_reviews(write, score, rows, scorer, monkeypatch):
     reported = []
+    monkeypatch.setattr(scorer, "max_word_pieces", 48)
     score(write(rows), reported=reported)
+    assert len(reported) > 1, "several batches"
     assert [total for _, total in reported] == [11] * len(reported)
     assert [done for done, _ in reported] == sorted(done for done, _ in reported)
     assert reported[-1] == (10, 11)
@@ -105,7 +107,7 @@ def test_a_row_too_many_is_refused_before_anything_is_scored(write, score, rows,
 
 
 def test_a_long_review_is_rejected_and_counted(write, score):
-    _, counts = score(write([("a", "good " * 60), ("a", "good " * 61)]))
+    _, counts = score(write([("a", "good " * 60), ("a", "good " * 60 + "x")]))
     assert counts["rejected"] == {"text too long": 1}
     assert counts["reviews"] == 1
 

@@ -13,6 +13,7 @@ What LitServe 0.2 lacks, and is here or in the modules beside:
 import asyncio
 import logging
 import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -34,6 +35,17 @@ from .worker import ScoringApi
 logger = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 0.5
+
+
+def _stop_quietly(*signals: signal.Signals) -> None:
+    """Let signals end this process as Ctrl+C does, and those that it starts without a traceback."""
+    process_id = os.getpid()
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt if os.getpid() == process_id else SystemExit(0)
+
+    for number in signals:
+        signal.signal(number, stop)
 
 
 class ReviewServer(LitServer):
@@ -110,7 +122,7 @@ class ReviewServer(LitServer):
 
     def run(self, host: str, port: int, report: Callable[[str], None], **options: str | int) -> None:
         """Start the workers, serve, and stop in good order; `report` is told when the first is ready."""
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        _stop_quietly(signal.SIGTERM, signal.SIGINT)
         self._report_ready = lambda: report(f"Ready: http://{host}:{port}/docs")
         try:
             super().run(host, port, 1, "warning", generate_client_file=False, access_log=False, **options)
