@@ -79,23 +79,16 @@ def main(argv: list[str] | None = None) -> PublishedRun:
 
         # 4. Show what is to be published.
         print(render_files(files))
-        if space_files:
-            print(f"\nThe Space {arguments.space}:\n{render_files(space_files)}")
+        print(f"\nThe Space {arguments.space}:\n{render_files(space_files)}" if space_files else "")
         if arguments.dry_run:
             places = " and ".join(filter(None, [arguments.repo_id, arguments.space]))
-            print(f"\nDry run: nothing was sent to {places}.")
+            print(f"Dry run: nothing was sent to {places}.")
             return PublishedRun(files, None, space_files)
 
         # 5. Upload exactly these files, in one commit.
+        options = ("private", "revision", "create_pr", "tag", "commit_message")
         outcome = push_hub_folder(
-            hub_folder,
-            arguments.repo_id,
-            api=api,
-            private=arguments.private,
-            revision=arguments.revision,
-            create_pr=arguments.create_pr,
-            tag=arguments.tag,
-            commit_message=arguments.commit_message,
+            hub_folder, arguments.repo_id, api=api, **{name: getattr(arguments, name) for name in options}
         )
         print("\n" + render_outcome(outcome))
 

@@ -131,7 +131,7 @@ def test_a_dry_run_needs_no_token_and_sends_nothing(hub, run_main, tmp_path, cap
     assert hub.requests == []
     printed = capsys.readouterr().out
     assert f"{published.files['model.safetensors']:>14,}  model.safetensors" in printed
-    assert f"{sum(published.files.values()):>14,}  bytes in 10 files" in printed
+    assert f"{sum(published.files.values()):>14,}  bytes in {len(HUB_FILES)} files" in printed
     assert "Dry run: nothing was sent to me/dry." in printed
 
 

@@ -13,6 +13,7 @@ from .privacy import find_private_traces
 
 PACKAGE = Path(__file__).parents[1]
 ROOMS = ("attribution", "hardware", "inference")  # what inference may import, and itself
+SERVER = "inference/server.py", "inference/serving"  # a Space has Gradio's
 WRITTEN = ("README.md", "app.py", "requirements.txt")
 
 # What those rooms import. Gradio is not among them: the Space installs it by the version in its README.
@@ -127,7 +128,10 @@ def is_vendored(name: str) -> bool:
 def _copy_package(target: Path) -> None:
     sources = [*PACKAGE.glob("*.py"), *(path for room in ROOMS for path in (PACKAGE / room).rglob("*.py"))]
     for path in sources:
-        copy = target / path.relative_to(PACKAGE)
+        name = path.relative_to(PACKAGE)
+        if name.as_posix().startswith(SERVER):
+            continue
+        copy = target / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
 
