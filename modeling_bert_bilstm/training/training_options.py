@@ -109,7 +109,7 @@ class ReviewTrainingArguments(TrainingArguments):
         metadata={"help": "Splits whose probabilities are written to predictions/.", "choices": SPLITS},
     )
     explained_word_pieces: int = field(
-        default=30_000,
+        default=10_000,
         metadata={
             "help": "Word pieces of test reviews, of validation reviews where there are none, on which the most "
             "important words of each label are found at the end, for the report. 0: none."
