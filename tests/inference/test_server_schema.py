@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import schemathesis
+import torch
 import uvicorn
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
@@ -37,6 +38,12 @@ CHECKS = [
 
 
 OPERATIONS = [("POST", "/predict"), ("POST", "/polarity"), ("POST", "/explain"), ("GET", "/health"), ("GET", "/info")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def keep_subnormal_numbers():
+    """Hypothesis draws them, and other tests of this process may have had them flushed to zero, as training does."""
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="module")
