@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from modeling_bert_bilstm.inference.optional import import_optional
+from modeling_bert_bilstm.extras import import_optional
 
 from .base import EXTRA
 from .word2vec import Word2VecClassifier

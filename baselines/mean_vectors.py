@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from modeling_bert_bilstm.inference.optional import import_optional
+from modeling_bert_bilstm.extras import import_optional
 
 from .base import EXTRA, check_reviews
 from .logistic_regression import TunedLogisticRegression

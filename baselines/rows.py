@@ -13,15 +13,12 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from modeling_bert_bilstm.hardware import is_bfloat16_faster
-from modeling_bert_bilstm.inference.batches import encode_reviews, pad_batch, plan_batches
+from modeling_bert_bilstm.inference.batches import choose_max_word_pieces, encode_reviews, pad_batch, plan_batches
 from modeling_bert_bilstm.training.batching import compute_frame, cut_review
 
 
 Rows = Sequence[np.ndarray]
 Encode = Callable[[Sequence[str]], Sequence[Sequence[int]]]
-
-# Word pieces of a batch without gradients, padding included. More falls out of the caches of a CPU.
-_CPU_WORD_PIECES, _GPU_WORD_PIECES = 4_096, 65_536
 
 
 def build_encode(tokenizer: PreTrainedTokenizerBase, max_review_length: int | None = None) -> Encode:
@@ -65,7 +62,7 @@ def collate_rows(rows: Rows, pad_token_id: int = 0) -> dict[str, torch.Tensor]:
 
 def plan_row_batches(rows: Rows, device: torch.device) -> list[list[int]]:
     """Return the places of the rows of each batch without gradients: like lengths together, the longest first."""
-    return plan_batches([len(row) for row in rows], _CPU_WORD_PIECES if device.type == "cpu" else _GPU_WORD_PIECES)
+    return plan_batches([len(row) for row in rows], choose_max_word_pieces(device.type))
 
 
 def compute_logits(model: nn.Module, rows: Rows, pad_token_id: int = 0) -> np.ndarray:

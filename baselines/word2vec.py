@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from modeling_bert_bilstm.inference.optional import import_optional
+from modeling_bert_bilstm.extras import import_optional
 
 from .base import EXTRA
 from .mean_vectors import MeanVectorClassifier, split_words

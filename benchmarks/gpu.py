@@ -33,7 +33,7 @@ from transformers.utils import is_accelerate_available, is_flash_attn_2_availabl
 
 from modeling_bert_bilstm import BertBiLSTMConfig, BertBiLSTMForSequenceClassification
 from modeling_bert_bilstm.hardware.environment import describe_environment
-from modeling_bert_bilstm.inference.batches import pad_batch, plan_batches
+from modeling_bert_bilstm.inference.batches import LENGTH_MULTIPLE, pad_batch, plan_batches
 from modeling_bert_bilstm.inference.torch_backend import build as build_torch_backend
 
 
@@ -41,7 +41,6 @@ RESULT = Path(__file__).resolve().parents[1] / "benchmarks" / "results" / "gpu.j
 AIMS = {"matrix_share": 0.40, "bilstm_cost": 0.15}  # of a training step: at least, at most
 MATRIX = "matrix product"
 ONE_BY_ONE = "stock head, one by one"
-LENGTH_MULTIPLE = 16  # that of `ReviewScorer`
 TRAINING_SHARE = 0.6  # of the time limit
 OPTIONS = {  # default, value with --tiny, meaning
     "hidden_size": (768, 12, "width of the encoder"),

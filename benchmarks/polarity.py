@@ -21,8 +21,8 @@ import numpy as np
 from pyarrow import parquet
 
 from benchmarks.bags import ScoredReviews, draw_bags, load_run
+from modeling_bert_bilstm.extras import import_optional
 from modeling_bert_bilstm.hardware import describe_environment
-from modeling_bert_bilstm.inference.optional import import_optional
 from modeling_bert_bilstm.polarity import METHODS, PolarityTally, decide_verdict, fit_film_prior
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from ..extras import import_optional
 from .reading import EncodedReview, compute_scores, embed
 
 
@@ -54,7 +55,7 @@ def integrate_gradients(
     Raises:
         ImportError: captum is not installed; the message has the line that installs it.
     """
-    attribution = _import_captum()
+    attribution = import_optional("captum.attr", "explain", "Layer integrated gradients")
     lookup = _Lookup(model)
 
     def compute_score(input_ids: torch.Tensor) -> torch.Tensor:
@@ -90,14 +91,3 @@ class _Lookup(nn.Module):
 
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:
         return self._embed(input_ids)
-
-
-def _import_captum():  # noqa: ANN202 - a module
-    try:
-        import captum.attr
-    except ImportError as error:
-        raise ImportError(
-            f"Layer integrated gradients need captum, which cannot be imported ({error}). Install it: "
-            'pip install "modeling-bert-bilstm[explain]"'
-        ) from error
-    return captum.attr

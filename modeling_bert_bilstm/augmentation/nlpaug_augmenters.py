@@ -17,7 +17,6 @@ What is true of nlpaug 1.1.11, and what is done about it:
 How many words change is as in nlpaug: three tenths, 10 at most.
 """
 
-import importlib
 import re
 from collections.abc import Callable, Sequence
 
@@ -27,6 +26,7 @@ import nlpaug.augmenter.word as naw
 from nlpaug.base_augmenter import Augmenter
 from nlpaug.util import Action
 
+from ..extras import import_optional
 from .word_vectors import WordNeighbours
 
 
@@ -98,13 +98,7 @@ def build_wordnet_synonym() -> Change:
         ImportError: nltk is missing.
         FileNotFoundError: Its data is; the message has the line that downloads it.
     """
-    try:
-        nltk = importlib.import_module("nltk")
-    except ImportError as error:
-        raise ImportError(
-            f"`synonym_wordnet` needs nltk, which cannot be imported ({error}). Install it: "
-            'pip install "modeling-bert-bilstm[baselines]"'
-        ) from error
+    nltk = import_optional("nltk", "baselines", "`synonym_wordnet`")
     missing = [name for name, place in _WORDNET_DATA.items() if not _has_nltk_data(nltk, place)]
     if missing:
         raise FileNotFoundError(

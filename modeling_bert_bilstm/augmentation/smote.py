@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..extras import import_optional
+
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Synthetic rows
@@ -43,7 +45,7 @@ def oversample_states(
     """
     features, labels = np.asarray(features), np.asarray(labels)
     _check_rows(features, labels, k)
-    SMOTE = _import_smote()  # noqa: N806
+    SMOTE = import_optional("imblearn.over_sampling", "baselines", "SMOTE").SMOTE  # noqa: N806
     flat = features.reshape(len(features), -1)
     if features.dtype == np.float16:
         flat = flat.astype(np.float32)
@@ -79,17 +81,6 @@ def _check_rows(features: np.ndarray, labels: np.ndarray, k: int) -> None:
         raise ValueError(
             f"Class {classes[smallest]} has {num_rows} rows, but SMOTE with k={k} needs {k + 1}; {way_out}."
         )
-
-
-def _import_smote() -> type:
-    try:
-        from imblearn.over_sampling import SMOTE
-    except ImportError as error:
-        raise ImportError(
-            f"SMOTE needs imbalanced-learn, which cannot be imported ({error}). Install it: "
-            'pip install "modeling-bert-bilstm[baselines]"'
-        ) from error
-    return SMOTE
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ..extras import import_optional
+
 
 AUGMENTER_PREFIX = "nlpaug:"
 
@@ -95,13 +97,9 @@ def build_augmenter(spec: str, seed: int) -> TextAugmenter:
         ImportError: A package is missing; the message has the line that installs it.
     """
     name, path = parse_augmenter(spec)
-    try:
-        from . import nlpaug_augmenters
-    except ImportError as error:
-        raise ImportError(
-            f"Augmentation needs nlpaug, which cannot be imported ({error}). Install it: "
-            'pip install "modeling-bert-bilstm[baselines]"'
-        ) from error
+    import_optional("nlpaug.augmenter.word", "baselines", "Augmentation")
+    from . import nlpaug_augmenters
+
     kind = AUGMENTERS[name]
     build = getattr(nlpaug_augmenters, kind.builder)
     with _fixed_randomness(seed):

@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..extras import import_optional
+
 
 if TYPE_CHECKING:
     from gensim.models import KeyedVectors
@@ -54,20 +56,14 @@ def load_word_vectors(path: str) -> "KeyedVectors":
             f"`synonym_embedding` needs a file of word vectors, but `{path}` is none. Download one, for example "
             "https://nlp.stanford.edu/data/glove.6B.zip, and name a file of it."
         )
-    try:
-        from gensim.models import KeyedVectors
-    except ImportError as error:
-        raise ImportError(
-            f"`synonym_embedding` needs gensim, which cannot be imported ({error}). Install it: "
-            'pip install "modeling-bert-bilstm[baselines]"'
-        ) from error
+    loader = import_optional("gensim.models", "baselines", "`synonym_embedding`").KeyedVectors
     with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
         first, second = file.readline(), file.readline()
     has_header = re.fullmatch(rb"\d+ \d+\s*", first) is not None
     is_binary = has_header and not _is_vector(second)
     if not has_header and not _is_vector(first):
         raise ValueError(f"`{path}` must have a word and its numbers in each line, but begins with {first[:60]!r}.")
-    return KeyedVectors.load_word2vec_format(path, binary=is_binary, no_header=not has_header, limit=MAX_WORDS)
+    return loader.load_word2vec_format(path, binary=is_binary, no_header=not has_header, limit=MAX_WORDS)
 
 
 def _is_vector(line: bytes) -> bool:

@@ -3,16 +3,15 @@
 A `draw_` function fills an empty figure; `write_figure` makes it a PNG in the one style of all.
 """
 
-import importlib
 import textwrap
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..extras import import_optional
 from .breakdowns import Accuracies
 
 
@@ -44,21 +43,6 @@ _LOOKS = {
 _MAX_WORD = 18  # letters
 
 
-def import_for_report(package: str) -> ModuleType:
-    """Return a package of the extra `report`.
-
-    Raises:
-        ImportError: It is not installed; the message has the line that installs it.
-    """
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        raise ImportError(
-            f"The report needs {package.split('.')[0]}, which cannot be imported ({error}). Install it: "
-            'pip install "modeling-bert-bilstm[report]"'
-        ) from error
-
-
 def write_figure(draw: Callable[["Figure"], None], path: Path) -> None:
     """Write a figure as PNG, the same bytes for the same numbers.
 
@@ -69,7 +53,9 @@ def write_figure(draw: Callable[["Figure"], None], path: Path) -> None:
     Raises:
         ImportError: matplotlib is not installed.
     """
-    matplotlib, figures = import_for_report("matplotlib"), import_for_report("matplotlib.figure")
+    matplotlib, figures = (
+        import_optional(name, "report", "The report") for name in ("matplotlib", "matplotlib.figure")
+    )
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # the report has all words as text
         figure = figures.Figure(figsize=(_WIDTH, 4), layout="constrained")

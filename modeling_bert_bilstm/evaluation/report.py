@@ -10,10 +10,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..extras import import_optional
 from .breakdowns import LEVEL, compute_wilson_interval, find_confident_mistakes
 from .finished_run import SPLITS, FinishedRun, load_run
 from .pictures import list_pictures, render_measuring_command, write_pictures
-from .plots import import_for_report
 
 
 NUM_MISTAKES = 20
@@ -42,7 +42,7 @@ def write_report(run_folder: str | Path, output_folder: str | Path | None = None
         ValueError: See `load_run`.
     """
     run = load_run(run_folder, split)
-    jinja2 = import_for_report("jinja2")
+    jinja2 = import_optional("jinja2", "report", "The report")
     folder = Path(output_folder or run.folder / "report")
     folder.mkdir(parents=True, exist_ok=True)
     pictures = list_pictures(run)

@@ -14,6 +14,15 @@ from transformers import PreTrainedTokenizerBase
 # Longer than any review, so that the tokenizer neither cuts nor warns: the model reads any length.
 _UNLIMITED_LENGTH = 1_000_000_000
 
+# Attention and matrix kernels are slower at odd lengths, on a CPU and on a GPU.
+LENGTH_MULTIPLE = 16
+
+# Word pieces a batch, padding included. On a CPU more falls out of its caches; a GPU needs more to have work.
+_CPU_WORD_PIECES = 4_096
+_GPU_WORD_PIECES = 65_536
+
+_MAX_NEIGHBOURS = 512  # reviews on each side that are considered, which bounds the time of a choice
+
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Texts
@@ -105,6 +114,11 @@ def encode_reviews(tokenizer: PreTrainedTokenizerBase, texts: list[str]) -> list
 # Batches
 
 
+def choose_max_word_pieces(device_type: str) -> int:
+    """Return how many word pieces a batch has at most, padding included, on a device of this type."""
+    return _CPU_WORD_PIECES if device_type == "cpu" else _GPU_WORD_PIECES
+
+
 def round_up(number: int, multiple_of: int) -> int:
     """Return the smallest multiple of `multiple_of` that is at least `number`, and at least one of them."""
     return max(1, -(-number // multiple_of)) * multiple_of
@@ -128,6 +142,35 @@ def plan_batches(lengths: Sequence[int], max_word_pieces: int, multiple_of: int 
         batches.append(order[start : start + num_rows])
         start += num_rows
     return batches
+
+
+def choose_neighbours(
+    lengths: np.ndarray, wanted: int, max_word_pieces: int, batch_cost: float, multiple_of: int = 1
+) -> slice:
+    """Choose a batch with one review that must be in it, and those near to it in length that make it worth most.
+
+    What is worth most is the largest share of word pieces that are no padding, the cost of a batch itself counted as
+    padding: a batch grows as long as that saves more than its longest review pads.
+
+    Args:
+        lengths: Word pieces of the reviews that wait, in ascending order, (N,).
+        wanted: The place in it of the review that must be in the batch.
+        max_word_pieces: Rows times padded length of a batch, at most; a review that alone is longer is alone.
+        batch_cost: What a batch costs besides its word pieces, in word pieces.
+        multiple_of: Padded lengths are multiples of this.
+
+    Returns:
+        The places in `lengths` of the batch.
+    """
+    padded = -(-lengths // multiple_of) * multiple_of  # (N,)
+    ends = np.concatenate([[0], lengths.cumsum()])  # (N + 1,)
+    first = np.arange(max(0, wanted - _MAX_NEIGHBOURS), wanted + 1)[:, None]  # (F, 1)
+    last = np.arange(wanted, min(len(lengths), wanted + _MAX_NEIGHBOURS + 1))  # (L,)
+    size = (last - first + 1) * padded[last]  # (F, L)
+    worth = (ends[last + 1] - ends[first]) / (size + batch_cost)
+    worth[(size > max_word_pieces) & (first < last)] = 0
+    row, column = np.unravel_index(worth.argmax(), worth.shape)
+    return slice(int(first[row, 0]), int(last[column]) + 1)
 
 
 def pad_batch(

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from transformers.utils import logging
 
+from ..extras import import_optional
 from .demo_page import build_page, load_gradio
 from .demo_upload import Limits
-from .optional import import_optional
 from .scoring import ReviewScorer
 
 

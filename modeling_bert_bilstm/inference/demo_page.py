@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..extras import import_optional
 from .corpus.scorers import describe_loaded_model
 from .demo_upload import ENDINGS, Limits, read_columns, render_counts, score_upload
 from .explain import ReviewExplainer, render_html
 from .films_chart import draw_chart
 from .films_table import FilmsTable, tidy
-from .optional import import_optional
 from .scoring import ReviewScorer
 
 

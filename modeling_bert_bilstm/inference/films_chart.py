@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.text import Text
 
+from ..extras import import_optional
 from .films_table import VIEWS, FilmsTable, count_films, describe_view, tidy
-from .optional import import_optional
 
 
 if TYPE_CHECKING:

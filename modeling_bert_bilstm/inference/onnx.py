@@ -22,12 +22,12 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import tqdm
 
+from ..extras import import_optional
 from .backends import MAX_MEAN_INT8_DIFFERENCE, compute_differences, compute_probabilities
 from .batches import pad_batch
 from .loading import load_model
 from .onnx_int8 import quantize_onnx
 from .onnx_session import open_session, run_session
-from .optional import import_optional
 from .samples import draw_reviews
 from .torch_backend import TorchBackend, share_model
 from .tracing import LogitsOnly, build_example, compute_fingerprint, trace_quietly

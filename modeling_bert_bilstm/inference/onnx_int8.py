@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .optional import import_optional
+from ..extras import import_optional
 
 
 _ENCODER = "/model/encoder/"  # the names of its nodes start so

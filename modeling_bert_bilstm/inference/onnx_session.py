@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .optional import import_optional
+from ..extras import import_optional
 
 
 if TYPE_CHECKING:

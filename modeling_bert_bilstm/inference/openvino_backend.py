@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from ..extras import import_optional
 from ..hardware.rates import is_bfloat16_faster
 from .batches import pad_batch
-from .optional import import_optional
 from .samples import draw_reviews
 from .torch_backend import share_model
 from .tracing import LogitsOnly, build_example, trace_quietly

@@ -32,7 +32,9 @@ from .backends import (
     map_batches,
 )
 from .batches import (
+    LENGTH_MULTIPLE,
     check_texts,
+    choose_max_word_pieces,
     copy_tokenizer,
     encode_reviews,
     look_ahead,
@@ -43,13 +45,6 @@ from .batches import (
 from .loading import load_model
 from .samples import draw_reviews
 
-
-# Word pieces a batch, padding included. On a CPU more falls out of its caches; a GPU needs more to have work.
-_CPU_WORD_PIECES = 4_096
-_GPU_WORD_PIECES = 65_536
-
-# Attention and matrix kernels are slower at odd lengths, on a CPU and on a GPU.
-_LENGTH_MULTIPLE = 16
 
 # Batches for each core on which `backend="auto"` times the backends, and word pieces of a review drawn for that.
 _SAMPLE_BATCHES = 2
@@ -95,8 +90,8 @@ class ReviewScorer:
         _check_count("buffer_reviews", buffer_reviews)
         may_use_gpu = backend in (*GPU_BACKENDS, "auto")
         self.model, self.tokenizer, self._folder = load_model(model, tokenizer, may_use_gpu=may_use_gpu)
-        is_on_gpu = may_use_gpu and self.model.device.type != "cpu"
-        self.max_word_pieces = max_word_pieces or (_GPU_WORD_PIECES if is_on_gpu else _CPU_WORD_PIECES)
+        device_type = self.model.device.type if may_use_gpu else "cpu"
+        self.max_word_pieces = max_word_pieces or choose_max_word_pieces(device_type)
         self.buffer_reviews = buffer_reviews
         self._precision = precision
         self._tokenizer_copy = copy_tokenizer(self.tokenizer)
@@ -201,7 +196,7 @@ class ReviewScorer:
 
     def _score_encoded(self, encoded: list[np.ndarray], report: Callable[[int], None]) -> np.ndarray:
         """Word pieces of n reviews -> (n, C)."""
-        batches = plan_batches([len(review) for review in encoded], self.max_word_pieces, _LENGTH_MULTIPLE)
+        batches = plan_batches([len(review) for review in encoded], self.max_word_pieces, LENGTH_MULTIPLE)
         if self._backend is None:
             self._backend = self._choose_backend(encoded)
         config = self.model.config
@@ -214,7 +209,7 @@ class ReviewScorer:
         return probabilities
 
     def _pad(self, encoded: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        return pad_batch(encoded, self.tokenizer.pad_token_id, _LENGTH_MULTIPLE)
+        return pad_batch(encoded, self.tokenizer.pad_token_id, LENGTH_MULTIPLE)
 
     def _choose_backend(self, encoded: list[np.ndarray]) -> Backend:
         """Time the backends on the first of these reviews, and on drawn ones where they are few."""
@@ -223,7 +218,7 @@ class ReviewScorer:
         first = encoded[: 1 + int(np.searchsorted(ends, wanted))]
         missing = max(0, wanted - int(ends[-1])) // _SAMPLE_LENGTH
         first = [*first, *draw_reviews(self.tokenizer, [_SAMPLE_LENGTH] * missing)]
-        batches = plan_batches([len(review) for review in first], self.max_word_pieces, _LENGTH_MULTIPLE)
+        batches = plan_batches([len(review) for review in first], self.max_word_pieces, LENGTH_MULTIPLE)
         sample = [self._pad([first[i] for i in places]) for places in batches]
         return choose_backend(self.model, self.tokenizer, sample, precision=self._precision, folder=self._folder)
 

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import torch
 
+from ..extras import import_optional
 from ..hardware import is_bfloat16_faster
 from ..hardware.environment import count_cores
 from .backends import BACKENDS, GPU_BACKENDS, PRECISIONS
-from .optional import import_optional
+from .batches import choose_max_word_pieces
 from .serving.limits import Limits
 
 
 TOKEN_VARIABLE = "REVIEW_SERVER_TOKEN"
 _MAX_DEFAULT_WORKERS = 4  # each holds a model
-_CPU_WORD_PIECES, _GPU_WORD_PIECES = 4_096, 65_536
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> None:
         model,
         api,
         num_workers=num_workers,
-        max_word_pieces=options.max_word_pieces or (_GPU_WORD_PIECES if is_on_gpu else _CPU_WORD_PIECES),
+        max_word_pieces=options.max_word_pieces or choose_max_word_pieces("cuda" if is_on_gpu else "cpu"),
         limits=limits,
         token=token,
         accelerator="cuda" if is_on_gpu else "cpu",

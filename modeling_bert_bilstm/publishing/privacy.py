@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import get_token
 from safetensors import SafetensorError, safe_open
 
-from ..inference.optional import import_optional
+from ..extras import import_optional
 from .errors import PublishingError
 
 

@@ -12,7 +12,7 @@ from .privacy import find_private_traces
 
 
 PACKAGE = Path(__file__).parents[1]
-ROOMS = ("attribution", "hardware", "inference")  # what inference may import, and itself
+ROOMS = ("attribution", "extras", "hardware", "inference")  # what inference may import, and itself
 SERVER = "inference/server.py", "inference/serving"  # a Space has Gradio's
 WRITTEN = ("README.md", "app.py", "requirements.txt")
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modeling_bert_bilstm.inference.batches import (
+    choose_neighbours,
     copy_tokenizer,
     encode_reviews,
     pad_batch,
@@ -36,6 +37,29 @@ def test_longest_come_first_and_batches_are_full(lengths, max_word_pieces, multi
     for places in batches[:-1]:
         padded = round_up(max(lengths[i] for i in places), multiple_of)
         assert (len(places) + 1) * padded > max_word_pieces, "one more review would have fitted"
+
+
+@given(st.lists(st.integers(1, 700), min_size=1, max_size=30), st.data(), st.integers(1, 3_000), MULTIPLES)
+def test_neighbours_are_the_batch_that_wastes_least(lengths, data, max_word_pieces, multiple_of):
+    lengths = np.sort(lengths)
+    wanted = data.draw(st.integers(0, len(lengths) - 1))
+    batch_cost = data.draw(st.sampled_from([1.0, 50.0, 1_000.0]))
+
+    def waste(first, last):  # of work, by each word piece that is no padding
+        size = (last - first) * round_up(int(lengths[last - 1]), multiple_of)
+        fits = size <= max_word_pieces or last - first == 1
+        return (size + batch_cost) / lengths[first:last].sum() if fits else np.inf
+
+    chosen = choose_neighbours(lengths, wanted, max_word_pieces, batch_cost, multiple_of)
+    assert chosen.start <= wanted < chosen.stop
+    least = min(waste(i, j) for i in range(wanted + 1) for j in range(wanted + 1, len(lengths) + 1))
+    assert waste(chosen.start, chosen.stop) == pytest.approx(least)
+
+
+def test_neighbours_of_a_long_queue_are_found_at_once():
+    lengths = np.sort(np.random.default_rng(0).integers(20, 900, 20_000))
+    chosen = choose_neighbours(lengths, 10_000, 65_536, 3_000, 16)
+    assert 50 < chosen.stop - chosen.start <= 1_025
 
 
 @given(st.lists(st.lists(st.integers(1, 99), max_size=40), min_size=1, max_size=9), MULTIPLES)

@@ -19,8 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ...extras import import_optional
 from ...hardware import limit_kept_kernels, measure_peak_memory
-from ..optional import import_optional
 from ..scoring import ReviewScorer
 from .scorers import ScorerOptions
 from .shards import Shard

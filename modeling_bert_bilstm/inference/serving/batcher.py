@@ -14,13 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..batches import round_up
+from ..batches import LENGTH_MULTIPLE, choose_neighbours, round_up
 
-
-LENGTH_MULTIPLE = 16  # attention and matrix kernels are slower at odd lengths
 
 # Below so many word pieces a batch gains nothing from being split among the workers that are free.
 _MIN_WORD_PIECES = 512
+# What a batch costs besides its word pieces, as a share of the most that it may have: calls, and steps of the LSTM
+# that few rows share. Measured on a CPU, where it is about 200 word pieces of MiniLM (docs/log.md).
+_BATCH_COST = 1 / 20
 _MAX_TRIALS = 2
 # Word pieces a second that are taken for granted until some were measured; only told to clients as time to wait.
 _FIRST_RATE = 5_000.0
@@ -169,19 +170,17 @@ class Batcher:
         return batch
 
     def _choose(self) -> list[_Waiting]:
-        """Return the oldest that waits, with those nearest to it in length as far as they fit."""
+        """Return the oldest that waits, with those near to it in length that make the best batch."""
         oldest = self._waiting[0]
         if oldest.goes_alone:
             return [oldest]
         reviews = [item for item in self._waiting if not item.goes_alone]
-        lengths = [item.num_word_pieces for item in reviews]
-        share = sum(round_up(length, LENGTH_MULTIPLE) for length in lengths) // self._num_idle
+        order = sorted(range(len(reviews)), key=lambda number: reviews[number].num_word_pieces)
+        lengths = np.array([reviews[number].num_word_pieces for number in order])
+        share = sum(round_up(int(length), LENGTH_MULTIPLE) for length in lengths) // self._num_idle
         budget = min(self._max_word_pieces, max(_MIN_WORD_PIECES, share))
-        chosen, longest = [], 0
-        for number in sorted(range(len(reviews)), key=lambda i: abs(lengths[i] - lengths[0])):
-            length = max(longest, round_up(lengths[number], LENGTH_MULTIPLE))
-            if not chosen or (len(chosen) + 1) * length <= budget:
-                chosen, longest = [*chosen, number], length
+        batch_cost = _BATCH_COST * self._max_word_pieces
+        chosen = order[choose_neighbours(lengths, order.index(0), budget, batch_cost, LENGTH_MULTIPLE)]
         return [reviews[number] for number in sorted(chosen)]
 
     def _try_again(self, batch: list[_Waiting], error: Exception) -> None:

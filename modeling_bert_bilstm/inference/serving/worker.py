@@ -8,11 +8,10 @@ from litserve import LitAPI
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils.logging import disable_progress_bar
 
-from ...hardware import limit_kept_kernels, prepare_process
+from ...hardware import prepare_process
 from ..backends import GPU_BACKENDS, build_backend, compute_probabilities
-from ..batches import pad_batch
+from ..batches import LENGTH_MULTIPLE, pad_batch
 from ..loading import load_model
-from .batcher import LENGTH_MULTIPLE
 
 
 class ScoringApi(LitAPI):
@@ -36,7 +35,6 @@ class ScoringApi(LitAPI):
         """Load the model, in the worker's process."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C reaches all; what was taken shall be finished
         disable_progress_bar()
-        limit_kept_kernels()
         may_use_gpu = device != "cpu" and self.backend_name in GPU_BACKENDS
         prepare_process(None if may_use_gpu else self.num_threads)
         model, tokenizer, folder = load_model(self.model_name, None, may_use_gpu=may_use_gpu)
