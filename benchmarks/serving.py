@@ -2,11 +2,11 @@
 
 usage: python -m benchmarks.serving runs/imdb [--num_requests 10000]
 
-The server runs as a user starts it; 32 clients in a second process ask over the loopback, each one review after the
-other. Rounds of the server and of `ReviewScorer.score` on the same reviews take turns. Then mixed requests of one to
-eight reviews are checked one by one: probabilities, lengths and order; meanwhile clients drop connections, send
-nonsense and 10 MB, dawdle, and a worker is killed. Started again with the same words, it goes on where it was.
-Prints a table, then one JSON line, which it writes to benchmarks/results/serving.json.
+The server runs as a user starts it; 32 clients in a second process ask over the loopback, each one request after the
+other, of one review and then of eight. Rounds of the server and of `ReviewScorer.score` on the same reviews take
+turns. Then mixed requests of one to eight reviews are checked one by one: probabilities, lengths and order; meanwhile
+clients drop connections, send nonsense and 10 MB, dawdle, and a worker is killed. Started again with the same words, it
+goes on where it was. Prints a table, then one JSON line, which it writes to benchmarks/results/serving.json.
 """
 
 import argparse
@@ -20,12 +20,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import psutil
 
+from benchmarks.http_clients import HEAD, ask_all, ask_once, build_request, connect
 from benchmarks.scoring import ROOT, draw_reviews
 from modeling_bert_bilstm.hardware.environment import describe_environment
 from modeling_bert_bilstm.inference import ReviewScorer
@@ -33,11 +34,11 @@ from modeling_bert_bilstm.inference import ReviewScorer
 
 RESULT = ROOT / "benchmarks" / "results" / "serving.json"
 NUM_CLIENTS = 32
+REQUEST_REVIEWS = (1, 8)  # in the requests whose throughput is measured
 PART_REQUESTS = 500  # what is lost at most if the run is stopped
 MAX_REVIEWS = 8
 # Another batch adds numbers up in another order; in bfloat16 that shows in the third digit.
 TOLERANCE = 0.02
-HEAD = b"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -73,82 +74,38 @@ def is_ready(port: int) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The clients: plain sockets, since a library would cost as much as it measures
-
-
-def build_request(reviews: list[str]) -> bytes:
-    """Return a request to /predict."""
-    body = json.dumps({"reviews": reviews}).encode()
-    return HEAD % len(body) + body
-
-
-async def read_response(reader: asyncio.StreamReader) -> tuple[int, dict]:
-    """Return status and body of the next response on a connection."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    lines = head.decode().lower().split("\r\n")
-    length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length"))
-    body = await reader.readexactly(length)
-    return int(lines[0].split()[1]), json.loads(body)
-
-
-@contextlib.asynccontextmanager
-async def connect(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Open a connection, and close it."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        yield reader, writer
-    finally:
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
-
-
-async def ask_once(port: int, request: bytes) -> tuple[int, dict]:
-    """Return status and body of the response to a request on a connection of its own."""
-    async with connect(port) as (reader, writer):
-        writer.write(request)
-        return await read_response(reader)
-
-
-async def ask_all(port: int, requests: list[bytes]) -> tuple[list[tuple[int, dict]], list[float]]:
-    """Send the requests over 32 connections, each one after the other; return the responses and milliseconds."""
-    responses: list = [None] * len(requests)
-    latencies_ms = [0.0] * len(requests)
-    waiting = iter(range(len(requests)))
-
-    async def ask() -> None:
-        async with connect(port) as (reader, writer):
-            for i in waiting:
-                started = time.perf_counter()
-                writer.write(requests[i])
-                responses[i] = await read_response(reader)
-                latencies_ms[i] = 1_000 * (time.perf_counter() - started)
-
-    await asyncio.gather(*(ask() for _ in range(NUM_CLIENTS)))
-    return responses, latencies_ms
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # Throughput
 
 
-def measure_throughput(port: int, scorer: ReviewScorer, texts: list[str], num_rounds: int) -> dict[str, list[float]]:
-    """Return reviews a second of the scorer and of the server, round by round, and the latencies of the last round."""
-    requests = [build_request([text]) for text in texts]
+def measure_throughput(
+    port: int, scorer: ReviewScorer, texts: list[str], request_reviews: int, num_rounds: int
+) -> dict[str, list[float]]:
+    """Return reviews a second of the scorer and of the server, round by round, and the latencies of all requests."""
+    requests = [build_request(texts[i : i + request_reviews]) for i in range(0, len(texts), request_reviews)]
     rates: dict[str, list[float]] = {"scorer": [], "server": [], "latencies_ms": []}
-    asyncio.run(ask_all(port, requests[:64]))
-    scorer.score(texts[:64], show_progress=False)
-    for _ in range(num_rounds):
+    for round_number in range(num_rounds + 1):
         started = time.perf_counter()
         scorer.score(texts, show_progress=False)
-        rates["scorer"].append(len(texts) / (time.perf_counter() - started))
-        started = time.perf_counter()
-        responses, latencies_ms = asyncio.run(ask_all(port, requests))
-        rates["server"].append(len(texts) / (time.perf_counter() - started))
+        middle = time.perf_counter()
+        responses, latencies_ms = asyncio.run(ask_all(port, requests, NUM_CLIENTS))
+        ended = time.perf_counter()
         assert all(status == 200 for status, _ in responses)
-        rates["latencies_ms"] += latencies_ms
-        print(f"scorer {rates['scorer'][-1]:.1f}, server {rates['server'][-1]:.1f} reviews a second", flush=True)
+        if round_number:  # the first one is for kernels that are made once
+            rates["scorer"].append(len(texts) / (middle - started))
+            rates["server"].append(len(texts) / (ended - middle))
+            rates["latencies_ms"] += latencies_ms
+            print(f"scorer {rates['scorer'][-1]:.1f}, server {rates['server'][-1]:.1f} reviews a second", flush=True)
     return rates
+
+
+def summarise_throughput(rates: dict[str, list[float]]) -> dict:
+    """Return medians over the rounds, and the median, 95th and 99th percentile of the latency."""
+    return {
+        "scorer_reviews_per_second": float(np.median(rates["scorer"])),
+        "server_reviews_per_second": float(np.median(rates["server"])),
+        "share": float(np.median(np.divide(rates["server"], rates["scorer"]))),
+        "latency_ms": np.percentile(rates["latencies_ms"], (50, 95, 99)).tolist(),
+    }
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -210,7 +167,7 @@ def check_answers(port: int, process_id: int, scorer: ReviewScorer, texts: list[
 
         async def run(requests: list[bytes] = requests, part: int = part) -> list[tuple[int, dict]]:
             (responses, _), _ = await asyncio.gather(
-                ask_all(port, requests), disturb(port, process_id, part, state["survived"])
+                ask_all(port, requests, NUM_CLIENTS), disturb(port, process_id, part, state["survived"])
             )
             return responses
 
@@ -230,21 +187,23 @@ def render_table(result: dict) -> str:
     """Render the Markdown table of a result."""
     hardware, versions = result["environment"]["hardware"], result["environment"]["versions"]
     survived = ", ".join(f"{number:,} {name}" for name, number in result["survived"].items())
-    latencies = " / ".join(f"{ms:,.0f}" for ms in result["latency_ms"])
+    rows = [
+        f"| {count} | {way['scorer_reviews_per_second']:.1f} | {way['server_reviews_per_second']:.1f} "
+        f"| {way['share']:.0%} | {' / '.join(f'{ms:,.0f}' for ms in way['latency_ms'])} |"
+        for count, way in result["throughput"].items()
+    ]
     return "\n".join(
         [
-            "| | |",
-            "|---|---|",
-            f"| ReviewScorer alone, reviews a second | {result['scorer_reviews_per_second']:.1f} |",
-            f"| the server, {NUM_CLIENTS} clients, one review a request | {result['server_reviews_per_second']:.1f} |",
-            f"| share of the scorer's | {result['share']:.0%} |",
-            f"| latency, median / 95th / 99th percentile | {latencies} ms |",
-            f"| requests checked, of 1 to {MAX_REVIEWS} reviews | {result['num_requests']:,} |",
-            f"| wrong or mixed-up answers | {result['num_wrong']:,} |",
-            f"| largest difference of a probability | {result['largest_difference']:.4f} |",
-            f"\nMeanwhile: {survived}. {result['num_texts']} reviews of {result['mean_word_pieces']:.0f} word pieces "
-            f"in the mean; clients on the same {hardware['num_cores']} cores; {hardware['processor']}, torch "
-            f"{versions['torch']}, medians of {result['num_rounds']} rounds in turn.",
+            f"| reviews a request, {NUM_CLIENTS} clients | ReviewScorer alone, reviews a second | the server | its share "
+            "| latency: median / 95th / 99th percentile, ms |",
+            "|---|---|---|---|---|",
+            *rows,
+            f"\nThen {result['num_requests']:,} requests of 1 to {MAX_REVIEWS} reviews were checked: "
+            f"{result['num_wrong']:,} wrong or mixed-up answers, {result['largest_difference']:.4f} the largest "
+            f"difference of a probability. Meanwhile: {survived}. {result['num_texts']} reviews of "
+            f"{result['mean_word_pieces']:.0f} word pieces in the mean; clients on the same {hardware['num_cores']} "
+            f"cores; {hardware['processor']}, torch {versions['torch']}, medians of {result['num_rounds']} rounds in "
+            "turn.",
         ]
     )
 
@@ -254,7 +213,7 @@ def main(argv: list[str] | None = None) -> dict:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a trained folder")
     parser.add_argument("--num_requests", type=int, default=10_000, help="requests to check")
-    parser.add_argument("--num_texts", type=int, default=320, help="reviews to draw")
+    parser.add_argument("--num_texts", type=int, default=640, help="reviews to draw")
     parser.add_argument("--num_rounds", type=int, default=3, help="timed rounds")
     parser.add_argument("--max_characters", type=int, default=400, help="of the reviews in checked requests")
     parser.add_argument(
@@ -267,22 +226,19 @@ def main(argv: list[str] | None = None) -> dict:
     state = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if state.get("asked") != asked:
         state = {"asked": asked, "num_requests": 0, "num_reviews": 0, "num_wrong": 0, "largest_difference": 0.0}
-        state |= {"survived": {}}
+        state |= {"survived": {}, "throughput": {}}
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, start_server(asked["model"], Path(home) / "log") as (port, process_id):
-        if "rates" not in state:
-            state["rates"] = measure_throughput(port, scorer, texts, asked["num_rounds"])
-            path.write_text(json.dumps(state), encoding="utf-8")
+        for count in map(str, REQUEST_REVIEWS):
+            if count not in state["throughput"]:
+                rates = measure_throughput(port, scorer, texts, int(count), asked["num_rounds"])
+                state["throughput"][count] = summarise_throughput(rates)
+                path.write_text(json.dumps(state), encoding="utf-8")
         # Beginnings of reviews: the check needs many requests, not long ones.
         short = [text[: asked["max_characters"]] for text in texts]
         check_answers(port, process_id, scorer, short, state, path)
-    rates = state.pop("rates")
     result = {
         **{name: value for name, value in state.items() if name != "asked"},
-        "scorer_reviews_per_second": float(np.median(rates["scorer"])),
-        "server_reviews_per_second": float(np.median(rates["server"])),
-        "share": float(np.median(np.divide(rates["server"], rates["scorer"]))),
-        "latency_ms": np.percentile(rates["latencies_ms"], (50, 95, 99)).tolist(),
         "num_texts": len(texts),
         "num_rounds": asked["num_rounds"],
         "mean_word_pieces": float(

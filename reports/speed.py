@@ -86,7 +86,7 @@ def render_page() -> str:
         ),
         render_part(
             "Over HTTP",
-            "python -m benchmarks.serving runs/quickstart",
+            "python -m benchmarks.serving runs/imdb",
             "The server and its scorer in turn, on the same reviews; then answers checked while clients misbehave.",
             table(serving, "serving"),
         ),
