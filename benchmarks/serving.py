@@ -5,8 +5,8 @@ usage: python -m benchmarks.serving runs/imdb [--num_requests 10000]
 The server runs as a user starts it; 32 clients in a second process ask over the loopback, each one request after the
 other, of one review and then of eight. Rounds of the server and of `ReviewScorer.score` on the same reviews take
 turns. Then mixed requests of one to eight reviews are checked one by one: probabilities, lengths and order; meanwhile
-clients drop connections, send nonsense and 10 MB, dawdle, and a worker is killed. Started again with the same words, it
-goes on where it was. Prints a table, then one JSON line, which it writes to benchmarks/results/serving.json.
+clients drop connections, send nonsense and 10 MB, dawdle, and a worker is killed. Started again with the same words,
+it goes on where it was. Prints a table, then one JSON line, which it writes to benchmarks/results/serving.json.
 """
 
 import argparse
@@ -194,8 +194,8 @@ def render_table(result: dict) -> str:
     ]
     return "\n".join(
         [
-            f"| reviews a request, {NUM_CLIENTS} clients | ReviewScorer alone, reviews a second | the server | its share "
-            "| latency: median / 95th / 99th percentile, ms |",
+            f"| reviews a request, {NUM_CLIENTS} clients | ReviewScorer alone, reviews a second | the server | its "
+            "share | latency: median / 95th / 99th percentile, ms |",
             "|---|---|---|---|---|",
             *rows,
             f"\nThen {result['num_requests']:,} requests of 1 to {MAX_REVIEWS} reviews were checked: "
