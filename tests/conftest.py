@@ -75,6 +75,26 @@ def build_reviews(num_reviews, *, seed=0, max_words=30):
     return texts, labels
 
 
+def build_head(labels, **fields):
+    """Return a tiny model with these labels, its weights large enough to tell reviews apart."""
+    torch.manual_seed(3)
+    names = dict(enumerate(labels))
+    config = BertBiLSTMConfig(
+        encoder_config={**TINY_ENCODER, "vocab_size": len(VOCABULARY)},
+        lstm_hidden_size=7,
+        window_length=16,
+        window_overlap=4,
+        id2label=names,
+        label2id={label: number for number, label in names.items()},
+        **fields,
+    )
+    model = BertBiLSTMForSequenceClassification(config).eval()
+    with torch.no_grad():
+        model.classifier.weight.mul_(5)
+        model.get_input_embeddings().weight.mul_(10)
+    return model
+
+
 @pytest.fixture(scope="session")
 def tiny_tokenizer():
     """The tiny tokenizer; treat it as read only."""
@@ -101,6 +121,12 @@ def _tiny_model():
 def tiny_model(_tiny_model):
     """A fresh copy of the tiny two-class model, in evaluation mode."""
     return copy.deepcopy(_tiny_model)
+
+
+@pytest.fixture(scope="session")
+def five_class_model():
+    """A model of five classes; treat it as read only."""
+    return build_head(["awful", "bad", "so-so", "good", "great"])
 
 
 @pytest.fixture(scope="session")

@@ -36,8 +36,8 @@ def attribute_words(
         tokenizer: The model's.
         text: A review of any length.
         label: The label to explain. Default: the most probable one.
-        method: One of `METHODS`: `gradient_times_input` costs three times a score; `layer_integrated_gradients` some
-            dozens, and adds up (needs captum).
+        method: One of `METHODS`: `gradient_times_input` takes one gradient; `layer_integrated_gradients` sixteen or
+            more, and adds up (needs captum).
 
     Raises:
         TypeError: The review is not a string.

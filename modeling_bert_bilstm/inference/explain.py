@@ -96,7 +96,7 @@ def build_parser() -> argparse.ArgumentParser:
         choices=METHODS,
         default=METHODS[0],
         help="gradients integrated on the way from a review without words, which add up (needs pip install "
-        '"modeling-bert-bilstm[explain]"), or the gradient at the review alone, which takes a tenth of the time and '
+        '"modeling-bert-bilstm[explain]"), or the gradient at the review alone, which is one in place of sixteen and '
         "is far less to be trusted (default: %(default)s)",
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="also write the words as a page")

@@ -1,4 +1,4 @@
-"""From a folder, an id on the Hub or a loaded model to what a scorer needs."""
+"""From a folder, an id on the Hub or a loaded model to what a scorer needs; the device and precision to score in."""
 
 from pathlib import Path
 
@@ -6,7 +6,28 @@ import torch
 from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from ..configuration_bert_bilstm import BertBiLSTMConfig
+from ..hardware import is_bfloat16_faster
 from ..modeling_bert_bilstm import BertBiLSTMForSequenceClassification
+from .backends import GPU_BACKENDS
+
+
+# What measures whether bfloat16 is faster; the others compute in one precision.
+_MEASURED_BACKENDS = (*GPU_BACKENDS, "openvino", "openvino_int8")
+
+
+def choose_device_type(backend: str) -> str:
+    """Return the type of the device that a backend, `auto` among them, computes on here."""
+    return "cuda" if torch.cuda.is_available() and backend in (*GPU_BACKENDS, "auto") else "cpu"
+
+
+def choose_precision(backend: str, precision: str, device_type: str) -> str:
+    """Return what `auto` comes to on this machine, for processes that shall all compute alike.
+
+    It stays `auto` for a backend that has a precision of its own.
+    """
+    if precision != "auto" or backend not in _MEASURED_BACKENDS:
+        return precision
+    return "bfloat16" if is_bfloat16_faster(device_type) else "float32"
 
 
 def load_model(

@@ -12,13 +12,11 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-import torch
-
 from ..extras import import_optional
-from ..hardware import is_bfloat16_faster
 from ..hardware.environment import count_cores
-from .backends import BACKENDS, GPU_BACKENDS, PRECISIONS
+from .backends import BACKENDS, PRECISIONS
 from .batches import choose_max_word_pieces
+from .loading import choose_device_type, choose_precision
 from .serving.limits import Limits
 
 
@@ -39,20 +37,18 @@ def main(argv: list[str] | None = None) -> None:
     limits = Limits(**{field.name: getattr(options, field.name) for field in fields(Limits)})
     token = read_token(options.token_file)
     model = load_served_model(options.model)
-    is_on_gpu = torch.cuda.is_available() and options.backend in GPU_BACKENDS
-    num_workers = options.num_workers or (1 if is_on_gpu else min(_MAX_DEFAULT_WORKERS, count_cores()))
-    precision = options.precision
-    if precision == "auto" and not options.backend.endswith("_int8"):
-        precision = "bfloat16" if is_bfloat16_faster("cuda" if is_on_gpu else "cpu") else "float32"
+    device_type = choose_device_type(options.backend)
+    precision = choose_precision(options.backend, options.precision, device_type)
+    num_workers = options.num_workers or (min(_MAX_DEFAULT_WORKERS, count_cores()) if device_type == "cpu" else 1)
     api = ScoringApi(options.model, options.backend, precision, max(1, count_cores() // num_workers))
     server = ReviewServer(
         model,
         api,
         num_workers=num_workers,
-        max_word_pieces=options.max_word_pieces or choose_max_word_pieces("cuda" if is_on_gpu else "cpu"),
+        max_word_pieces=options.max_word_pieces or choose_max_word_pieces(device_type),
         limits=limits,
         token=token,
-        accelerator="cuda" if is_on_gpu else "cpu",
+        accelerator=device_type,
     )
     if token is None and options.host != "127.0.0.1":
         sys.stdout.write(f"Everybody who can reach this machine can ask: {TOKEN_VARIABLE} is not set.\n")

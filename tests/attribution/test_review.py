@@ -12,7 +12,8 @@ import torch
 
 from modeling_bert_bilstm.attribution import METHODS, attribute_words, methods
 from modeling_bert_bilstm.attribution.reading import compute_scores, embed, encode_review
-from tests.attribution.conftest import LONG, SHORT, build_head
+from tests.attribution.conftest import LONG, SHORT
+from tests.conftest import build_head
 from tests.test_encoders import ENCODERS, build_batch, build_model
 
 

@@ -1,12 +1,37 @@
-"""A folder of invented corpora, laid out as the real ones."""
+"""What the tests of the systems share: invented corpora laid out as the real ones, word pieces, a precision."""
 
+import gc
 import lzma
 
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from tests.conftest import build_reviews
+from baselines import row_trainer, rows
+from baselines.fine_tuning import build_encode
+from modeling_bert_bilstm.training.batching import prepare_tokenizer
+from tests.conftest import build_reviews, build_tiny_tokenizer
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_objects_to_collect():
+    """Trainer collects garbage before each training, which takes a second where all libraries are looked through."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session")
+def encode():
+    """Return what turns texts into word pieces of the tiny tokenizer."""
+    return build_encode(prepare_tokenizer(build_tiny_tokenizer()))
+
+
+@pytest.fixture
+def in_float32(monkeypatch):
+    """Compute in float32 whatever is faster on the machine."""
+    for module in (row_trainer, rows):
+        monkeypatch.setattr(module, "is_bfloat16_faster", lambda device="cpu": False)
 
 
 def write_trees(path, texts, scores):

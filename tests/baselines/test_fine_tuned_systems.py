@@ -1,6 +1,5 @@
 """The systems with a fine-tuned encoder: each fits and repeats itself, and is what its paper says."""
 
-import gc
 import json
 import re
 
@@ -32,14 +31,6 @@ NAMES = [
     "ours_oversampling",
 ]
 VARIANTS = ("stock_case_study", "stock_mini_project", "ours_last", "ours_oversampling", "ours_class_weights")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_objects_to_collect():
-    """Trainer collects garbage before each training, which takes a second where all libraries are looked through."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def build(name, encoder_folder, *, seed=1, **options):

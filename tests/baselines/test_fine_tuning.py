@@ -1,7 +1,6 @@
 """The one loop: it learns, repeats itself, chooses the epoch, and lets every setting reach what it is about."""
 
 import copy
-import gc
 import re
 
 import numpy as np
@@ -26,27 +25,6 @@ from tests.conftest import VOCABULARY, build_reviews
 
 
 FAST = FineTuningSettings(num_epochs=4, batch_size=8, learning_rate=1e-2)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_objects_to_collect():
-    """Trainer collects garbage before each training, which takes a second where all libraries are looked through."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(scope="module")
-def encode():
-    from tests.conftest import build_tiny_tokenizer
-
-    return build_encode(prepare_tokenizer(build_tiny_tokenizer()))
-
-
-@pytest.fixture
-def in_float32(monkeypatch):
-    for module in (row_trainer, rows):
-        monkeypatch.setattr(module, "is_bfloat16_faster", lambda device="cpu": False)
 
 
 @pytest.fixture

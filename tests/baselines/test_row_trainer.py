@@ -1,6 +1,5 @@
 """Every setting reaches what it is about: the loss, the learning rates, the schedule, the seed."""
 
-import gc
 import re
 
 import pytest
@@ -8,31 +7,10 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from baselines import row_trainer, rows
-from baselines.fine_tuning import FineTuningSettings, build_encode, encode_rows, fine_tune
+from baselines.fine_tuning import FineTuningSettings, encode_rows, fine_tune
 from baselines.row_trainer import RowTrainer, build_groups, build_trainer_arguments
 from baselines.rows import compute_logits
-from modeling_bert_bilstm.training.batching import prepare_tokenizer
-from tests.conftest import VOCABULARY, build_reviews, build_tiny_tokenizer
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_objects_to_collect():
-    """Trainer collects garbage before each training, which takes a second where all libraries are looked through."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(scope="module")
-def encode():
-    return build_encode(prepare_tokenizer(build_tiny_tokenizer()))
-
-
-@pytest.fixture
-def in_float32(monkeypatch):
-    for module in (row_trainer, rows):
-        monkeypatch.setattr(module, "is_bfloat16_faster", lambda device="cpu": False)
+from tests.conftest import VOCABULARY, build_reviews
 
 
 class BagOfWords(nn.Module):

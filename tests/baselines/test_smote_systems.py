@@ -1,6 +1,5 @@
 """SMOTE among the states of a frozen encoder, and among pooled vectors of a trained one."""
 
-import gc
 import importlib
 import re
 
@@ -21,14 +20,6 @@ from tests.conftest import build_reviews
 
 FAST = {"num_epochs": 12, "batch_size": 8, "learning_rate": 1e-2}
 BRIEF = {"num_epochs": 1}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_objects_to_collect():
-    """Trainer collects garbage before each training, which takes a second where all libraries are looked through."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")

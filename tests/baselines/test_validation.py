@@ -1,7 +1,5 @@
 """Validation reviews reach what they are to choose; what a name is said to choose, its class does."""
 
-import gc
-
 import numpy as np
 import pytest
 
@@ -16,14 +14,6 @@ CONTRARY = VALIDATION[0], [1 - label for label in VALIDATION[1]]
 BY_EPOCH = ["stock", "ours", "frozen_bilstm", "decoupled", "bilstm_from_scratch"]
 BY_STRENGTH = ["tfidf", "word2vec", "glove", "frozen_mean", "decoupled"]
 BY_NOTHING = ["stock_gao", "stock_case_study", "gao_bert_bilstm", "nkhata_code", "nkhata_text"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_objects_to_collect():
-    """Trainer collects garbage before each training, which takes a second where all libraries are looked through."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

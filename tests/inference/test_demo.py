@@ -8,8 +8,9 @@ import sys
 import pytest
 
 from modeling_bert_bilstm.inference import ReviewScorer, demo
-from modeling_bert_bilstm.inference.demo_page import EXAMPLES
+from modeling_bert_bilstm.inference.demo_page import EXAMPLES, MOST_PROBABLE
 from modeling_bert_bilstm.inference.explain import ReviewExplainer
+from tests.conftest import build_head
 from tests.inference.browser import PATIENCE, open_browser
 
 
@@ -242,6 +243,33 @@ def test_a_limit_of_nothing_is_refused(model_folder, capsys, flag):
     with pytest.raises(SystemExit):
         demo.main([str(model_folder), flag, "0"])
     assert f"{flag} must be at least 1, got 0." in capsys.readouterr().err
+
+
+def list_answers(model, tokenizer, text, label):
+    """Return what the page shows for a review, without a browser: (bars, HTML), first the score and then the words."""
+    page = demo.build_page("tiny", ReviewScorer(model, tokenizer), demo.Limits())
+    bars = next(block for block in page.blocks.values() if block.elem_id == "bars")
+    read = next(function.fn for function in page.fns.values() if function.outputs and function.outputs[0] is bars)
+    answers = list(read(text, label, "at a glance"))
+    return [(bars.postprocess(value).model_dump(), html) for value, html in answers]
+
+
+def test_five_labels_have_five_bars(five_class_model, tiny_tokenizer):
+    (first, _), (last, html) = list_answers(five_class_model, tiny_tokenizer, REVIEW, "so-so")
+    for answer in (first, last):
+        shares = {row["label"]: row["confidence"] for row in answer["confidences"]}
+        assert set(shares) == set(five_class_model.config.id2label.values())
+        assert sum(shares.values()) == pytest.approx(1, abs=1e-6)
+    assert "so-so" in html
+
+
+def test_a_number_is_shown_as_one(tiny_tokenizer):
+    model = build_head(["rating"], problem_type="regression")
+    (first, _), (last, html) = list_answers(model, tiny_tokenizer, REVIEW, MOST_PROBABLE)
+    expected = ReviewScorer(model, tiny_tokenizer, precision="float32").score([REVIEW])[0, 0]
+    for answer in (first, last):
+        assert float(answer["label"]) == pytest.approx(expected, abs=0.02)
+    assert "superb" in html
 
 
 @pytest.mark.parametrize("change", [{"label_polarity": None}, {"problem_type": "multi_label_classification"}])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from modeling_bert_bilstm.inference import onnx_backend
+from modeling_bert_bilstm.inference import loading, onnx_backend
 from modeling_bert_bilstm.inference.backends import build_backend, check_backend, compute_probabilities
 from modeling_bert_bilstm.inference.onnx import write_onnx
 from tests.inference.test_onnx import build_batch
@@ -50,9 +50,14 @@ def test_it_gives_the_answers_of_torch(telling_model, tiny_tokenizer, is_int8):
     check_backend(backend, telling_model)
 
 
-def test_it_is_built_by_name(tiny_model, tiny_tokenizer, is_int8):
+@pytest.mark.parametrize("is_faster", [False, True])
+def test_it_is_built_by_name_in_the_precision_that_is_chosen(
+    tiny_model, tiny_tokenizer, is_int8, is_faster, monkeypatch
+):
+    monkeypatch.setattr(loading, "is_bfloat16_faster", lambda device_type: is_faster)
     name = "onnx_int8" if is_int8 else "onnx"
-    assert build_backend(name, tiny_model, tiny_tokenizer).name == name
+    precision = loading.choose_precision(name, "auto", loading.choose_device_type(name))
+    assert build_backend(name, tiny_model, tiny_tokenizer, precision=precision).name == name
 
 
 def test_a_file_beside_the_model_is_used(tiny_model, tiny_tokenizer, tmp_path, monkeypatch, caplog):

@@ -6,18 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from ...hardware import is_bfloat16_faster
-from ..backends import GPU_BACKENDS
-from ..loading import load_model
+from ..loading import choose_device_type, choose_precision, load_model
 from ..scoring import ReviewScorer
 from ..tracing import compute_fingerprint
 
 
-# What measures whether bfloat16 is faster; the others compute in one precision.
-_MEASURED_BACKENDS = (*GPU_BACKENDS, "openvino", "openvino_int8")
 # Of a config, what does not change a score.
 _UNREAD_FIELDS = {"_name_or_path", "architectures", "auto_map", "custom_pipelines", "dtype", "transformers_version"}
 
@@ -63,10 +58,9 @@ class ScorerOptions:
 
     def resolve(self) -> "ScorerOptions":
         """Return the options with what is found out on this machine: the precision, and the kind of device."""
-        device = "cuda" if torch.cuda.is_available() and self.backend in (*GPU_BACKENDS, "auto") else "cpu"
-        if self.precision != "auto" or self.backend not in _MEASURED_BACKENDS:
-            return replace(self, device=device)
-        return replace(self, device=device, precision="bfloat16" if is_bfloat16_faster(device) else "float32")
+        device_type = choose_device_type(self.backend)
+        precision = choose_precision(self.backend, self.precision, device_type)
+        return replace(self, device=device_type, precision=precision)
 
     def resume(self, resolved: Mapping[str, str] | None) -> "ScorerOptions":
         """Return the options with what an earlier process has found out."""

@@ -11,7 +11,7 @@ class Limits:
         max_body_bytes: Bytes of a request's body; more is answered with 413.
         max_reviews: Reviews of a request, those of all its films together; more is answered with 422.
         max_review_characters: Characters of a review, since its time and memory grow with its length; more is 422.
-        max_explain_characters: Characters of a review to explain, which takes up to a hundred times as long.
+        max_explain_characters: Characters of a review to explain, which takes sixteen gradients or more.
         max_waiting_reviews: Reviews that wait for a worker, of all requests together; more is answered with 503.
         body_seconds: For a request's body to arrive; slower ones are answered with 408.
         answer_seconds: For an answer, waiting included; later ones are answered with 504.

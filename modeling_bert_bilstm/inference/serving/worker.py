@@ -20,7 +20,7 @@ class ScoringApi(LitAPI):
     Args:
         model: A folder, or an id on the Hub.
         backend: One of `BACKENDS`.
-        precision: `float32` or `bfloat16`, the same for all workers, so that all answer alike.
+        precision: As `choose_precision` returns it: the same for all workers, so that all answer alike.
         num_threads: Threads to compute with on a CPU.
     """
 
