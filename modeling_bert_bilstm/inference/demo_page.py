@@ -43,6 +43,7 @@ KEPT_SECONDS = 3_600
 MAX_WAITING = 32  # requests that wait for the model; more are told to come back
 
 _CHART_FILMS = 10  # at either end
+_FIELD_WIDTH = 240  # pixels, so that what is chosen can be read: two fields stand one above the other on a phone
 
 
 def load_gradio() -> ModuleType:
@@ -90,9 +91,20 @@ def _add_review(gr: ModuleType, scorer: ReviewScorer, explainer: ReviewExplainer
     with gr.Row():
         asked = [MOST_PROBABLE, *explainer.labels]
         label = gr.Dropdown(
-            asked, value=MOST_PROBABLE, label="Explain", visible=len(explainer.labels) > 1, elem_id="label"
+            asked,
+            value=MOST_PROBABLE,
+            label="Explain",
+            visible=len(explainer.labels) > 1,
+            min_width=_FIELD_WIDTH,
+            elem_id="label",
         )
-        method = gr.Dropdown(list(METHOD_NAMES), value=next(iter(METHOD_NAMES)), label="How", elem_id="method")
+        method = gr.Dropdown(
+            list(METHOD_NAMES),
+            value=next(iter(METHOD_NAMES)),
+            label="How",
+            min_width=_FIELD_WIDTH,
+            elem_id="method",
+        )
     button = gr.Button("Read it", variant="primary", elem_id="read")
     bars = gr.Label(label="Score" if is_regression else "Probability of each label", elem_id="bars")
     words = gr.HTML(elem_id="words")
@@ -129,8 +141,8 @@ def _add_films(gr: ModuleType, name: str, scorer: ReviewScorer, limits: Limits) 
     )
     file = gr.File(label="File of reviews", file_types=list(ENDINGS), elem_id="file")
     with gr.Row():
-        text = gr.Dropdown([], label="Column with the reviews", elem_id="text_column")
-        film = gr.Dropdown([], label="Column with the films", elem_id="film_column")
+        text = gr.Dropdown([], label="Column with the reviews", min_width=_FIELD_WIDTH, elem_id="text_column")
+        film = gr.Dropdown([], label="Column with the films", min_width=_FIELD_WIDTH, elem_id="film_column")
     button = gr.Button("Read the films", variant="primary", elem_id="read_films")
     counts = gr.Markdown(min_height=64, elem_id="counts")  # the progress is shown on it
     chart = gr.Image(format="png", show_label=False, buttons=["fullscreen"], visible=False, elem_id="chart")
