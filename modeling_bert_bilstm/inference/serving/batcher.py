@@ -1,7 +1,7 @@
 """Reviews of all requests that wait for a worker, and the batches of word pieces that are made of them.
 
-A batch is formed at the moment a worker is free: the oldest review goes, with those nearest to it in length that
-a budget of word pieces has room for. A lone review never waits for others to come.
+A batch is formed at the moment a worker is free: the oldest review goes, with those near to it in length that make
+the batch that wastes least, under a budget of word pieces. A lone review never waits for others to come.
 
 Shapes: N reviews, C classes.
 """
