@@ -97,7 +97,8 @@ def build_augmenter(spec: str, seed: int) -> TextAugmenter:
         ImportError: A package is missing; the message has the line that installs it.
     """
     name, path = parse_augmenter(spec)
-    import_optional("nlpaug.augmenter.word", "baselines", "Augmentation")
+    for module in ("char", "sentence", "word"):
+        import_optional(f"nlpaug.augmenter.{module}", "baselines", "Augmentation")
     from . import nlpaug_augmenters
 
     kind = AUGMENTERS[name]
