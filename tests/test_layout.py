@@ -89,6 +89,17 @@ def test_rooms_are_known():
     assert set(MAY_IMPORT) >= ROOMS
 
 
+def test_what_is_built_holds_all_of_the_package_and_the_card(tmp_path):
+    pytest.importorskip("setuptools")
+    command = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    tracked = subprocess.run(
+        ["git", "ls-files", PACKAGE.name], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    built = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert built == {*tracked.stdout.split(), f"{PACKAGE.name}/publishing/model_card.md"}
+
+
 def forbid(names, statement):
     code = f"import sys\nfor name in {names!r}: sys.modules[name] = None\n{statement}"
     return subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True).returncode
