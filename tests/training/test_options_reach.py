@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 
 import pandas as pd
 import pytest
@@ -136,8 +137,23 @@ def test_the_polarity_of_an_own_label_set():
     assert build_label_fields(DataArguments(label_names=["dull", "mixed", "fun"]), counts)["label_polarity"] is None
 
 
-def test_only_a_tokenizer_may_bring_its_own_code(encoder_folder, tmp_path, monkeypatch):
+@pytest.fixture
+def own_modules(tmp_path, monkeypatch):
+    """A folder for remote code that goes with the test; what others have imported from theirs stays importable."""
+
+    def forget():
+        names = [name for name in sys.modules if name.split(".")[0] == "transformers_modules"]
+        return {name: sys.modules.pop(name) for name in names}
+
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    before = forget()
+    yield
+    forget()
+    sys.modules.update(before)
+
+
+def test_only_a_tokenizer_may_bring_its_own_code(encoder_folder, tmp_path, own_modules):
     folder = tmp_path / "own"
     shutil.copytree(encoder_folder, folder)
     path = folder / "tokenizer_config.json"
@@ -150,8 +166,7 @@ def test_only_a_tokenizer_may_bring_its_own_code(encoder_folder, tmp_path, monke
     assert type(tokenizer).__name__ == "OwnTokenizer"
 
 
-def test_an_encoder_with_its_own_code_under_a_known_name_is_refused(encoder_folder, tmp_path, monkeypatch):
-    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+def test_an_encoder_with_its_own_code_under_a_known_name_is_refused(encoder_folder, tmp_path, own_modules):
     folder = tmp_path / "own"
     shutil.copytree(encoder_folder, folder)
     path = folder / "config.json"
@@ -163,8 +178,7 @@ def test_an_encoder_with_its_own_code_under_a_known_name_is_refused(encoder_fold
         load_config(ModelArguments(trust_remote_code=True), resolve_model(str(folder)))
 
 
-def test_an_encoder_with_its_own_code_is_refused(encoder_folder, flags, tmp_path, monkeypatch):
-    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+def test_an_encoder_with_its_own_code_is_refused(encoder_folder, flags, tmp_path, own_modules):
     folder = tmp_path / "own"
     shutil.copytree(encoder_folder, folder)
     entries = json.loads((folder / "config.json").read_text(encoding="utf-8"))
