@@ -3,11 +3,13 @@
 import copy
 import html
 import io
+import os
 import re
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from modeling_bert_bilstm.attribution import WordAttributions, attribute_words
 from modeling_bert_bilstm.inference.explain import ReviewExplainer, main, render_html, render_text
@@ -96,9 +98,11 @@ def test_a_pipe_gets_plain_text_with_numbers():
 
 
 def test_a_terminal_shows_signs_without_colour(monkeypatch):
+    for name in ("NO_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE", "COLORTERM"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(Console, "_environ", os.environ)  # it keeps what it found when it was first imported
     text = render_text(build_attributions(), io.StringIO())
     codes = {word: re.findall(rf"\x1b\[([\d;]*)m{word}", text) for word in ("superb", "dull", "film")}
     assert codes == {"superb": ["1;34"], "dull": ["4;31"], "film": []}
