@@ -13,6 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from .reading import (
     EncodedReview,
     check_tokenizer,
+    choose_batch_size,
     compute_scores,
     embed,
     encode_review,
@@ -25,10 +26,6 @@ from .reading import (
 # Points of the path that gradients are taken at. So few need not add up for a single review, but over many the errors
 # cancel; the gradient at the review alone is cheaper and names words worse (reports/attribution.md).
 _NUM_POINTS = 4
-
-# Word pieces of reviews whose gradients are taken together, padding included.
-_CPU_WORD_PIECES = 2_048
-_GPU_WORD_PIECES = 65_536
 
 
 def compute_important_words(
@@ -100,10 +97,9 @@ def _attribute_reviews(
     model: PreTrainedModel, pad_token_id: int, reviews: list[EncodedReview]
 ) -> Iterator[tuple[EncodedReview, np.ndarray]]:
     """Yield each review with what its words brought to each label: (C, N)."""
-    limit = _CPU_WORD_PIECES if model.device.type == "cpu" else _GPU_WORD_PIECES
     waiting = sorted(reviews, key=lambda review: -len(review.input_ids))
     while waiting:
-        size = max(1, limit // len(waiting[0].input_ids))
+        size = choose_batch_size(model, len(waiting[0].input_ids))
         batch, waiting = waiting[:size], waiting[size:]
         for review, values in zip(batch, _attribute_batch(model, pad_token_id, batch), strict=True):
             yield review, np.stack([review.sum_words(row[: len(review.input_ids)]) for row in values])

@@ -16,7 +16,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..extras import import_optional
-from .reading import EncodedReview, compute_scores, embed
+from .reading import EncodedReview, choose_batch_size, compute_scores, embed
 
 
 METHODS = ("layer_integrated_gradients", "gradient_times_input")  # the one to trust first
@@ -25,10 +25,6 @@ METHODS = ("layer_integrated_gradients", "gradient_times_input")  # the one to t
 COMPLETENESS_TOLERANCE = 0.05
 # Points of the path, more and more of them until the values add up.
 STEPS = (16, 32, 64, 128, 256, 512)
-
-# Word pieces of all points whose gradients are taken together.
-_CPU_WORD_PIECES = 2_048
-_GPU_WORD_PIECES = 65_536
 
 logger = logging.getLogger(__name__)
 
@@ -66,10 +62,10 @@ def integrate_gradients(
     ids, baseline_ids = (
         torch.from_numpy(x)[None].to(model.device) for x in (review.input_ids, review.baseline_ids)
     )  # (1, T) each
-    limit = _CPU_WORD_PIECES if model.device.type == "cpu" else _GPU_WORD_PIECES
+    batch_size = choose_batch_size(model, ids.shape[1])
     for num_steps in STEPS:
         values = integrated.attribute(
-            ids, baseline_ids, n_steps=num_steps, internal_batch_size=max(1, limit // ids.shape[1])
+            ids, baseline_ids, n_steps=num_steps, internal_batch_size=batch_size
         )  # (1, T, E)
         values = values.sum(dim=2)[0].detach().cpu().double().numpy()  # (T,)
         error = abs(float(values.sum()) - difference)

@@ -15,6 +15,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from .words import assign_pieces, find_words
 
 
+# Word pieces whose gradients are taken together, padding included.
+_CPU_WORD_PIECES = 2_048
+_GPU_WORD_PIECES = 65_536
+
+
 @dataclass(frozen=True, eq=False)
 class EncodedReview:
     """A review as word pieces.
@@ -138,6 +143,12 @@ def compute_probabilities(logits: torch.Tensor, problem_type: str) -> np.ndarray
     elif problem_type != "regression":
         logits = logits.softmax(dim=1)
     return logits.numpy()
+
+
+def choose_batch_size(model: PreTrainedModel, length: int) -> int:
+    """Return how many reviews, or points of a path, of `length` word pieces have their gradients taken together."""
+    limit = _CPU_WORD_PIECES if model.device.type == "cpu" else _GPU_WORD_PIECES
+    return max(1, limit // length)
 
 
 def list_labels(model: PreTrainedModel) -> tuple[str, ...]:

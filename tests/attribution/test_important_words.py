@@ -7,8 +7,8 @@ from modeling_bert_bilstm.attribution import (
     METHODS,
     attribute_words,
     compute_important_words,
-    important_words,
     methods,
+    reading,
 )
 from tests.conftest import build_reviews
 
@@ -41,7 +41,7 @@ def average(model, tokenizer, label):
 
 @pytest.mark.parametrize("limit", [4_096, 50, 1])
 def test_they_are_the_means_of_single_reviews(limit, five_class_model, tiny_tokenizer, by_hand, monkeypatch):
-    monkeypatch.setattr(important_words, "_CPU_WORD_PIECES", limit)
+    monkeypatch.setattr(reading, "_CPU_WORD_PIECES", limit)
     important = compute_important_words(five_class_model, tiny_tokenizer, TEXTS, num_words=100, min_reviews=2)
     assert list(important) == list(five_class_model.config.id2label.values())
     for label, rows in important.items():
