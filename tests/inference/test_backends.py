@@ -126,6 +126,7 @@ def test_the_model_is_not_changed(tiny_model, batch, precision):
 @pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="compiling needs a C++ compiler")
 def test_compiled_is_torch_at_any_length_and_compiles_once(telling_model, batch, restored_threads):
     telling_model.encoder.encoder.layer = telling_model.encoder.encoder.layer[:1]  # half the time to compile
+    torch._dynamo.reset()  # what other tests have compiled would be looked at first, and counted
     torch._dynamo.utils.counters.clear()
     torch.set_num_threads(2)
     backend = build_backend("torch_compiled", telling_model, None, precision="float32")
