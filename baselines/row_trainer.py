@@ -16,6 +16,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerContr
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from modeling_bert_bilstm.hardware import is_bfloat16_faster
+from modeling_bert_bilstm.training.attention_precision import choose_attention_precision
 from modeling_bert_bilstm.training.losses import ClassWeightedLoss
 from modeling_bert_bilstm.training.optimizer import build_parameter_groups
 from modeling_bert_bilstm.training.samplers import ReviewSampler
@@ -150,6 +151,11 @@ class RowTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: object = None) -> Sampler:
         return self.sampler
+
+    def training_step(self, *args, **kwargs) -> torch.Tensor:
+        """Take the step of a batch as Trainer does, on a CPU with attention in float32."""
+        with choose_attention_precision(self.args.device):
+            return super().training_step(*args, **kwargs)
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, torch.Tensor], *args, **kwargs) -> torch.Tensor:
         """Return the loss of a batch, and count it into that of the epoch."""

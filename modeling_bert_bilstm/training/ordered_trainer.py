@@ -1,4 +1,4 @@
-"""Trainer that plans its batches: which reviews a step has, and that each of them counts alike."""
+"""Trainer that plans its steps: which reviews one has, that each of them counts alike, and its precision."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput
 
+from .attention_precision import choose_attention_precision
 from .batching import build_dataloader, compute_lengths
 from .samplers import LongestFirstSampler, ReviewSampler, WordPieceBatchSampler, compute_longest_first
 
@@ -67,6 +68,16 @@ class OrderedTrainer(Trainer):
                 if getattr(output, name) is not None
             }
         )
+
+    def training_step(self, *args, **kwargs) -> torch.Tensor:
+        """Take the step of a batch as Trainer does, on a CPU with attention in float32."""
+        attention_precision = choose_attention_precision(
+            self.args.device,
+            is_compiled=self.args.torch_compile,
+            is_recomputed=self.model.is_gradient_checkpointing,
+        )
+        with attention_precision:
+            return super().training_step(*args, **kwargs)
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device

@@ -1,12 +1,14 @@
 """Every setting reaches what it is about: the loss, the learning rates, the schedule, the seed."""
 
 import re
+from contextlib import nullcontext
 
 import pytest
 import torch
 from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from baselines import row_trainer
 from baselines.fine_tuning import FineTuningSettings, encode_rows, fine_tune
 from baselines.row_trainer import RowTrainer, build_groups, build_trainer_arguments
 from baselines.rows import compute_logits
@@ -52,6 +54,16 @@ def test_the_loss_is_that_of_the_settings(tiny_model, encode, in_float32, option
 
 def test_the_seed_is_also_that_of_dropout(tmp_path):
     assert build_trainer_arguments(FineTuningSettings(seed=7), 8, str(tmp_path)).seed == 7
+
+
+def test_a_step_has_the_attention_of_train_py(encode, monkeypatch):
+    devices = []
+    monkeypatch.setattr(
+        row_trainer, "choose_attention_precision", lambda device: devices.append(device) or nullcontext()
+    )
+    texts, labels = build_reviews(21)
+    fine_tune(BagOfWords(), encode, texts, labels, settings=FineTuningSettings(num_epochs=2, batch_size=8))
+    assert len(devices) == 6, "one for each step"
 
 
 def test_the_head_learns_at_its_own_rate(tiny_model):
