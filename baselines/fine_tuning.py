@@ -15,7 +15,8 @@ from torch import nn
 
 from modeling_bert_bilstm.hardware import prepare_process
 
-from .row_trainer import FineTuningSettings, RowTrainer, build_trainer_arguments
+from .fine_tuning_settings import FineTuningSettings, build_trainer_arguments
+from .row_trainer import RowTrainer
 from .rows import Encode, Rows, build_encode, compute_logits, encode_rows, predict, predict_rows
 
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from baselines import row_trainer, rows
+from baselines import fine_tuning_settings, rows
 from baselines.fine_tuning import build_encode
 from modeling_bert_bilstm.training.batching import prepare_tokenizer
 from tests.conftest import build_reviews, build_tiny_tokenizer
@@ -30,7 +30,7 @@ def encode():
 @pytest.fixture
 def in_float32(monkeypatch):
     """Compute in float32 whatever is faster on the machine."""
-    for module in (row_trainer, rows):
+    for module in (fine_tuning_settings, rows):
         monkeypatch.setattr(module, "is_bfloat16_faster", lambda device="cpu": False)
 
 

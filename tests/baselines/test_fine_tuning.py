@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from baselines import row_trainer, rows
+from baselines import fine_tuning_settings, rows
 from baselines.fine_tuning import (
     FineTuningSettings,
     build_encode,
@@ -29,7 +29,7 @@ FAST = FineTuningSettings(num_epochs=4, batch_size=8, learning_rate=1e-2)
 
 @pytest.fixture
 def in_bfloat16(monkeypatch):
-    for module in (row_trainer, rows):
+    for module in (fine_tuning_settings, rows):
         monkeypatch.setattr(module, "is_bfloat16_faster", lambda device="cpu": True)
 
 

@@ -10,7 +10,8 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from baselines import row_trainer
 from baselines.fine_tuning import FineTuningSettings, encode_rows, fine_tune
-from baselines.row_trainer import RowTrainer, build_groups, build_trainer_arguments
+from baselines.fine_tuning_settings import build_trainer_arguments
+from baselines.row_trainer import RowTrainer, build_groups
 from baselines.rows import compute_logits
 from tests.conftest import VOCABULARY, build_reviews
 
