@@ -20,6 +20,9 @@ MIN_SHARE_LONGER = 0.1
 MIN_REVIEWS_A_FILM = 10
 _NUM_RESAMPLES = 2000
 
+# What reading all of a review brings, without and with the BiLSTM, and what the BiLSTM brings by itself.
+_COMPARED_BY_LENGTH = (("ours", REFERENCE), ("ours_no_lstm", REFERENCE), ("ours", "ours_no_lstm"))
+
 
 def measure_polarity(result: Result, films: np.ndarray) -> dict[str, np.ndarray]:
     """Return for each film with enough reviews what was said of it from the predictions, and how far off that is.
@@ -100,13 +103,14 @@ def render_lengths(rows: dict[str, list[Row]], folder: Path) -> str | None:
             cells = [f"{100 * row.correct[:, is_in].mean():.2f}" for is_in in chosen.values()]
             lines.append(f"| {row.name} | {row.encoder or ''} | {' | '.join(cells)} |")
         for encoder in dict.fromkeys(row.encoder for row in of_corpus if row.encoder):
-            ours, stock = (find_row(of_corpus, system, encoder) for system in ("ours", REFERENCE))
-            if ours is not None and stock is not None:
-                cells = [
-                    render_difference(paired_bootstrap(ours.correct[:, is_in], stock.correct[:, is_in]))
-                    for is_in in chosen.values()
-                ]
-                lines.append(f"| ours less {REFERENCE} | {encoder} | {' | '.join(cells)} |")
+            for system, other in _COMPARED_BY_LENGTH:
+                row, without = (find_row(of_corpus, name, encoder) for name in (system, other))
+                if row is not None and without is not None:
+                    cells = [
+                        render_difference(paired_bootstrap(row.correct[:, is_in], without.correct[:, is_in]))
+                        for is_in in chosen.values()
+                    ]
+                    lines.append(f"| {system} less {other} | {encoder} | {' | '.join(cells)} |")
         parts.append(
             "\n".join(lines) + f"\n\nIn brackets the reviews of each length, by the tokenizer of {reviews.encoder}."
         )

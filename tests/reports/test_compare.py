@@ -72,9 +72,19 @@ def test_p_values_of_a_table_are_adjusted_together(page, rows):
         assert get_cells(line)[9] == ", ".join(render_p(next(adjusted)) for _ in of_row)
 
 
+def test_the_short_table_holds_what_reading_on_and_the_bilstm_bring(results, rows):
+    lines = [get_cells(line) for line in compare.render_short(results).splitlines() if " less " in line]
+    assert [cells[0] for cells in lines] == ["ours less stock", "ours less ours_no_lstm"]
+    for name, *cells in lines:
+        for of_corpus, cell in zip(rows.values(), cells, strict=True):
+            with_part, without = (measured.find_row(of_corpus, system) for system in name.split(" less "))
+            expected = 100 * (with_part.correct.mean() - without.correct.mean())
+            assert float(cell.split()[0]) == pytest.approx(expected, abs=0.01)
+
+
 def test_the_short_table_says_where_options_differ(results):
     note = compare.render_short(results).splitlines()[-1]
-    assert note.endswith(" On IMDb stock, ours have encoder_attention_dropout 0, num_epochs 1.")
+    assert note.endswith(" On IMDb stock, ours_no_lstm, ours have encoder_attention_dropout 0, num_epochs 1.")
 
 
 def test_what_was_not_measured_has_no_row(results, page, tmp_path):
@@ -128,6 +138,18 @@ def test_lengths_count_every_review_once(page, rows):
     weighted = sum(float(cell) * count for cell, count in zip(stock, counts, strict=True)) / NUM_REVIEWS
     assert weighted == pytest.approx(100 * measured.find_row(rows["imdb"], "stock").correct.mean(), abs=0.01)
     assert not [line for line in lines if line.startswith("| SST-5 | encoder")]  # short sentences
+
+
+def test_differences_by_length_add_up_to_those_of_the_corpus(page, rows):
+    (line,) = [line for line in page.splitlines() if line.startswith("| IMDb | encoder |")]
+    counts = np.array([int(count.replace(",", "")) for count in re.findall(r"\((\d+)\)", line)])
+    lines = [get_cells(line) for line in page.split("## Length")[1].splitlines() if " less " in line]
+    assert [cells[0] for cells in lines] == ["ours less stock", "ours_no_lstm less stock", "ours less ours_no_lstm"]
+    for name, _, *cells in lines:
+        with_part, without = (measured.find_row(rows["imdb"], system) for system in name.split(" less "))
+        differences = np.array([float(cell.split()[0]) for cell in cells])
+        expected = 100 * (with_part.correct.mean() - without.correct.mean())
+        assert differences @ counts / NUM_REVIEWS == pytest.approx(expected, abs=0.01)
 
 
 def test_polarity_of_films_is_exact_where_the_predictions_are(tmp_path):
