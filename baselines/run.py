@@ -59,6 +59,8 @@ def run_seed(experiment: Experiment, seed: int, data: Path, encoder: Path | None
     Raises:
         ValueError: The system gives something that is not a distribution for each test review.
     """
+    process = prepare_process(choose_num_threads())
+    logger.info("%s, seed %d: %s", experiment.name, seed, process.describe())
     corpus = load_corpus(experiment.corpus, data)
     with tempfile.TemporaryDirectory() as folder:
         glove = write_glove(Path(folder)) if "{glove}" in str(experiment.options) else None
@@ -89,6 +91,7 @@ def run_seed(experiment: Experiment, seed: int, data: Path, encoder: Path | None
         "train_seconds": train_seconds,
         "reviews_per_second": len(probabilities) / test_seconds,
         **measure_peak_memory(),
+        "process": process._asdict(),
         **describe_training(system, encoder),
         **describe_corpus(corpus),
         "environment": describe_libraries(),
@@ -157,7 +160,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             if is_there(experiment.get_path(arguments.results, seed)):
                 logger.info("%s, seed %d: is there", experiment.name, seed)
             elif arguments.in_this_process:
-                logger.info("%s, seed %d: %s", experiment.name, seed, prepare_process(choose_num_threads()).describe())
                 result = run_seed(experiment, seed, arguments.data, encoder, arguments.results)
                 accuracy = json.loads(result.read_text(encoding="utf-8"))["metrics"]["accuracy"]
                 logger.info("%s, seed %d: accuracy %.4f", experiment.name, seed, accuracy)

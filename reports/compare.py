@@ -70,8 +70,10 @@ runs what is missing. docs/data.md has the corpora, baselines/ the systems, docs
 - *p*: exact McNemar test of each seed that both systems have, in their order. One Holm family is all such tests of a
   table on one corpus. It decides nothing: it says whether a seed alone would show it.
 - *Train*: seconds of training; *reviews/s*: of the test reviews, read once, empty below 10 ms; *memory*: the most that
-  the process held, or the GPU where one was used, in MiB; *on*: the machine, as told under the table. Of seeds on
-  several machines each has its mean. Seconds of unlike machines do not compare, nor do those of runs that shared one.
+  the process held, or the GPU where one was used, in MiB; *on*: the machine, as told under the table, with the
+  allocator where another than glibc's was preloaded: it changes the memory of a training more than most systems do. Of
+  seeds on several machines each has its mean. Seconds of unlike machines do not compare, nor do those of runs that
+  shared one.
 """
 
 

@@ -8,15 +8,18 @@ from reports.measured import Row
 
 
 MIN_TEST_SECONDS = 0.01  # below it, a rate says nothing
+_USUAL_ALLOCATOR = "glibc, memory kept"  # that of results which do not tell it
 _GPU_MEMORY, _MEMORY = "peak_accelerator_memory_mib", "peak_memory_mib"
 
 
 def describe_hardware(result: Result) -> str:
-    """Return what a result was measured on, in words."""
+    """Return what a result was measured on, in words, with the allocator where it is not the usual one."""
     hardware = result.record["environment"]["hardware"]
     if hardware["accelerators"]:
         return ", ".join(hardware["accelerators"])
-    return f"{hardware['processor']}, {hardware['num_cores']} cores"
+    cores = "1 core" if hardware["num_cores"] == 1 else f"{hardware['num_cores']} cores"
+    allocator = result.record.get("process", {}).get("allocator", _USUAL_ALLOCATOR)
+    return f"{hardware['processor']}, {cores}" + (f", {allocator}" if allocator != _USUAL_ALLOCATOR else "")
 
 
 def letter_machines(rows: Sequence[Row]) -> dict[str, str]:

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from pyarrow import parquet
 
 from baselines import run, run_record
@@ -110,6 +111,8 @@ def test_a_result_tells_how_its_system_was_trained_in_fact(corpora_folder, encod
     experiment = Experiment("sst2-stock-tiny", "stock", "sst2", "tiny-bert", (1,), options)
     record = read_result(run.run_seed(experiment, 1, corpora_folder, encoder_folder, tmp_path)).record
     assert record["options"] == options
+    assert record["process"]["num_threads"] == torch.get_num_threads()
+    assert record["process"]["allocator"] in ("glibc, memory kept", "jemalloc", "tcmalloc", "as it comes")
     assert record["settings"].items() >= {"num_epochs": 2, "learning_rate": 1e-4, "seed": 1}.items()
     assert record["settings"]["max_review_length"] == TINY_ENCODER["max_position_embeddings"]
     assert [row["epoch"] for row in record["training"]["history"]] == [1, 2]

@@ -26,6 +26,19 @@ def test_machines_have_a_mean_of_their_own(row):
     assert render_each_cost(row, "train_seconds") == "61; 62; 7"
 
 
+@pytest.mark.parametrize(
+    ("allocator", "machine"),
+    [("tcmalloc", "a processor, 3 cores, tcmalloc"), ("glibc, memory kept", "a processor, 3 cores")],
+)
+def test_another_allocator_is_another_machine(tmp_path, allocator, machine):
+    """Memory that one holds says nothing about what the other would."""
+    write_fake(tmp_path, "sst5", "stock", 0.6, seeds=(1,))
+    process = {"allocator": allocator, "num_threads": 1, "flush_denormal": True}
+    write_fake(tmp_path, "sst5", "ours", 0.6, seeds=(1,), process=process)
+    rows = measured.load_rows(tmp_path)["sst5"]
+    assert list(letter_machines(rows)) == list(dict.fromkeys(["a processor, 3 cores", machine]))
+
+
 def test_memory_is_that_of_the_gpu_where_one_is_used(row, tmp_path):
     assert render_cost(row, "peak_memory_mib") == "900; 2,000"
     write_fake(tmp_path, "imdb", "tfidf", 0.6, encoder=None, environment=GPU, peak_accelerator_memory_mib=0.0)
