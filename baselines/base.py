@@ -104,6 +104,7 @@ SYSTEMS: dict[str, SystemEntry] = {
     "nkhata_text": SystemEntry("nkhata_text", "NkhataText", {}, True),
     "ours": _ours(),
     "ours_no_lstm": _ours(lstm_num_layers=0),
+    "ours_first_512": _ours(max_review_length=512),
     **{f"ours_{pooling}": _ours(lstm_num_layers=1, pooling=(pooling,)) for pooling in _POOLINGS},
     "ours_class_weights": _ours(balance="class_weights"),
     "ours_oversampling": _ours(balance="oversampling"),

@@ -1,6 +1,7 @@
 """Our own model: an encoder that reads whole reviews in windows, a BiLSTM over all of a review, pooling, classes.
 
-Its options take it apart: no LSTM, one pooling or another, and each remedy for classes of unlike size.
+Its options take it apart: no LSTM, no more of a review than the stock head reads, one pooling or another, and each
+remedy for classes of unlike size.
 """
 
 from collections.abc import Mapping, Sequence

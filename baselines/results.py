@@ -3,7 +3,8 @@
 `results/<corpus>/<experiment>-<seed>.json` and `.parquet`. The Parquet file has a row a test review, in the order of
 the corpus: `label`, `prediction` and, in half precision, `p0` to `p<C-1>`, the probability of each class. What is
 known of the test reviews stands once a corpus in `lengths.parquet`: `num_word_pieces`, by the encoder named in its
-metadata, `label`, and `film`, a number, where films are known.
+metadata, `label`, and `film`, a number, where films are known. A `remark` in a JSON file was put there by hand: what
+the numbers do not tell.
 
 Shapes: N test reviews, C classes, S seeds.
 """
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent
 RESULTS = ROOT / "results"
 EXPERIMENTS = ROOT / "experiments"
 LENGTHS_FILE = "lengths.parquet"
+SPLITS = ("train", "validation", "test")  # whose reviews the results of one corpus share
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Result:
     def predictions(self) -> np.ndarray:
         """The most probable class, before the probabilities were rounded, (N,)."""
         return self._table["prediction"].to_numpy()
+
+    def list_unlike_splits(self, fingerprints: dict[str, str], test_labels: np.ndarray) -> list[str]:
+        """Return which splits have other reviews here, or of the test other labels, (N,), in their order."""
+        unlike = [split for split in SPLITS if self.record["fingerprints"][split] != fingerprints[split]]
+        return unlike or ([] if np.array_equal(self.labels, test_labels) else ["test"])
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -129,6 +136,29 @@ def list_results(folder: Path = RESULTS) -> list[Result]:
     """Return all results of a folder, by corpus, experiment and seed."""
     found = [read_result(path) for path in folder.glob("*/*.json")]
     return sorted(found, key=lambda result: tuple(result.record[key] for key in ("corpus", "experiment", "seed")))
+
+
+def check_reviews_of_results(folder: Path, fingerprints: dict[str, str], test_labels: np.ndarray) -> None:
+    """Check before a training that its result could stand beside those in its folder.
+
+    Args:
+        folder: Of the results of one corpus.
+        fingerprints: Of the splits that are to be learnt from and tested on.
+        test_labels: The true class of each test review, (N,).
+
+    Raises:
+        ValueError: A result that is there is of other reviews, or has them in another order.
+    """
+    path = next((path for path in sorted(folder.glob("*.json")) if is_there(path)), None)
+    if path is None:
+        return
+    unlike = read_result(path).list_unlike_splits(fingerprints, test_labels)
+    if unlike:
+        raise ValueError(
+            f"`{path}` is of other reviews than this run, or has them in another order "
+            f"({', '.join(unlike)}). Results of one corpus must be of the same reviews: take the same "
+            "data, or another folder with `--results`."
+        )
 
 
 def write_test_reviews(folder: Path, reviews: TestReviews) -> None:

@@ -26,7 +26,13 @@ from baselines.corpora import load_corpus
 from baselines.encoders import find_encoder
 from baselines.experiment import Experiment, load_experiment
 from baselines.glove import load_glove
-from baselines.results import RESULTS, is_there, write_result, write_test_reviews
+from baselines.results import (
+    RESULTS,
+    check_reviews_of_results,
+    is_there,
+    write_result,
+    write_test_reviews,
+)
 from baselines.run_record import (
     describe_corpus,
     describe_libraries,
@@ -57,11 +63,13 @@ def run_seed(experiment: Experiment, seed: int, data: Path, encoder: Path | None
         The JSON file.
 
     Raises:
-        ValueError: The system gives something that is not a distribution for each test review.
+        ValueError: The results that are there are of other reviews; or the system gives something that is not a
+            distribution for each test review.
     """
     process = prepare_process(choose_num_threads())
     logger.info("%s, seed %d: %s", experiment.name, seed, process.describe())
     corpus = load_corpus(experiment.corpus, data)
+    check_reviews_of_results(results / corpus.name, corpus.fingerprints, np.asarray(corpus.test.labels))
     with tempfile.TemporaryDirectory() as folder:
         glove = write_glove(Path(folder)) if "{glove}" in str(experiment.options) else None
         system = build_system(

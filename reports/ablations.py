@@ -12,7 +12,7 @@ from modeling_bert_bilstm.data import get_label_scheme
 from modeling_bert_bilstm.evaluation.significance import Difference, paired_bootstrap
 from modeling_bert_bilstm.polarity import SharePosterior, decide_verdict
 from reports.cells import render_difference
-from reports.measured import CORPUS_NAMES, REFERENCE, Row, find_row
+from reports.measured import CORPUS_NAMES, REFERENCE, Row, find_pair
 
 
 LENGTHS = (64, 128, 256, 512)
@@ -20,8 +20,14 @@ MIN_SHARE_LONGER = 0.1
 MIN_REVIEWS_A_FILM = 10
 _NUM_RESAMPLES = 2000
 
-# What reading all of a review brings, without and with the BiLSTM, and what the BiLSTM brings by itself.
-_COMPARED_BY_LENGTH = (("ours", REFERENCE), ("ours_no_lstm", REFERENCE), ("ours", "ours_no_lstm"))
+# What our model brings, with and without the BiLSTM; then what of that is the BiLSTM's, reading on's, the head's.
+_COMPARED_BY_LENGTH = (
+    ("ours", REFERENCE),
+    ("ours_no_lstm", REFERENCE),
+    ("ours", "ours_no_lstm"),
+    ("ours", "ours_first_512"),
+    ("ours_first_512", REFERENCE),
+)
 
 
 def measure_polarity(result: Result, films: np.ndarray) -> dict[str, np.ndarray]:
@@ -87,6 +93,19 @@ def render_polarity(rows: dict[str, list[Row]], folder: Path) -> str | None:
     return "\n".join(head + lines) if lines else None
 
 
+def group_by_length(num_word_pieces: np.ndarray) -> dict[str, np.ndarray]:
+    """Return which of N reviews have which length, (N,) each; one more group has all up to the last bound."""
+    bounds = list(zip((0, *LENGTHS), (*LENGTHS, np.inf), strict=True))
+    between = [f"{low + 1} to {high}" for low, high in bounds[1:-1]]
+    names = [f"up to {LENGTHS[0]}", *between, f"more than {LENGTHS[-1]}"]
+    groups = {
+        name: (low < num_word_pieces) & (num_word_pieces <= high)
+        for name, (low, high) in zip(names, bounds, strict=True)
+    }
+    groups[f"all up to {LENGTHS[-1]}"] = num_word_pieces <= LENGTHS[-1]
+    return {name: is_in for name, is_in in groups.items() if is_in.any()}
+
+
 def render_lengths(rows: dict[str, list[Row]], folder: Path) -> str | None:
     """Render accuracy by length of the review, for each corpus that has long ones."""
     parts = []
@@ -94,9 +113,7 @@ def render_lengths(rows: dict[str, list[Row]], folder: Path) -> str | None:
         reviews = read_test_reviews(folder / corpus)
         if reviews is None or (reviews.num_word_pieces > LENGTHS[0]).mean() < MIN_SHARE_LONGER:
             continue
-        classes = np.searchsorted(LENGTHS, reviews.num_word_pieces)  # the first bound that is not below the length
-        names = [f"up to {length}" for length in LENGTHS] + [f"more than {LENGTHS[-1]}"]
-        chosen = {name: classes == i for i, name in enumerate(names) if (classes == i).any()}
+        chosen = group_by_length(reviews.num_word_pieces)
         heads = [f"{name} ({int(is_in.sum()):,})" for name, is_in in chosen.items()]
         lines = [f"| {CORPUS_NAMES[corpus]} | encoder | {' | '.join(heads)} |", "|---|---|" + "---|" * len(chosen)]
         for row in of_corpus:
@@ -104,10 +121,10 @@ def render_lengths(rows: dict[str, list[Row]], folder: Path) -> str | None:
             lines.append(f"| {row.name} | {row.encoder or ''} | {' | '.join(cells)} |")
         for encoder in dict.fromkeys(row.encoder for row in of_corpus if row.encoder):
             for system, other in _COMPARED_BY_LENGTH:
-                row, without = (find_row(of_corpus, name, encoder) for name in (system, other))
-                if row is not None and without is not None:
+                pair = find_pair(of_corpus, system, other, encoder)
+                if pair:
                     cells = [
-                        render_difference(paired_bootstrap(row.correct[:, is_in], without.correct[:, is_in]))
+                        render_difference(paired_bootstrap(*(each.correct[:, is_in] for each in pair)))
                         for is_in in chosen.values()
                     ]
                     lines.append(f"| {system} less {other} | {encoder} | {' | '.join(cells)} |")

@@ -32,17 +32,19 @@ def render_comparison(comparison: Comparison | None) -> tuple[str, str]:
     return render_difference(comparison.difference), ", ".join(render_p(p) for p in comparison.adjusted)
 
 
-def render_verdict(comparison: Comparison, *, is_equal: bool) -> str:
-    """Return what the interval says, and of no difference how large one would have shown.
+def render_verdict(comparison: Comparison, *, is_equal: bool, has_one_seed: bool = False) -> str:
+    """Return what the interval says, and of no difference how large a measured one would have shown.
 
     Args:
         comparison: Of the row with a part and the one without.
         is_equal: Whether nothing but the part differs, so that the difference is the part's.
+        has_one_seed: Whether one of the rows has one seed of those it is to have.
     """
     better, worse = ("it helps", "it hurts") if is_equal else ("better", "worse")
     if comparison.sign:
-        return better if comparison.sign > 0 else worse
-    return f"no difference shown; more than {comparison.detectable:.2f} points would have been"
+        verdict = better if comparison.sign > 0 else worse
+        return f"{verdict}, as far as one seed tells" if has_one_seed else verdict
+    return f"no difference shown; {comparison.detectable:.2f} points measured would have been"
 
 
 def render_seeds(row: Row) -> str:

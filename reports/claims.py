@@ -2,9 +2,10 @@
 
 The claims stand in reports/claims.json: `paper`, `claim`, `printed` (per cent, or the lowest and highest; points for a
 difference, null where the paper claims a direction alone), `shown` where the paper prints no such number, `split`,
-`kind` ("accuracy", "difference", "verdicts" or "unmeasured") and `experiments`, the names of those that judge it; of a
-difference the one that is claimed to be better stands first. A claim that nothing here can judge has `why` instead.
-What is measured, the verdict and the command follow from them; reports/compared.py has the rule for differences.
+`kind` ("accuracy", "difference", "verdict" of whole corpora, "verdicts" of films, or "unmeasured") and `experiments`,
+the names of those that judge it; of a difference the one that is claimed to be better stands first. A claim that
+nothing here can judge has `why` instead. What is measured, the verdict and the command follow from them;
+reports/compared.py has the rule for differences.
 """
 
 import json
@@ -15,6 +16,7 @@ import numpy as np
 
 from baselines.results import RESULTS, read_test_reviews
 from modeling_bert_bilstm.evaluation.significance import Difference, paired_bootstrap
+from modeling_bert_bilstm.polarity import decide_verdict
 from reports.ablations import bootstrap_mean, measure_polarity
 from reports.cells import render_comparison, render_seeds
 from reports.compared import Comparison, adjust, compare_rows
@@ -56,7 +58,7 @@ def judge_difference(printed: float | None, low: float, high: float) -> str:
         return _judge_no_gain(low, high)
     if low <= 0 <= high:
         excluded = "; one as large as printed is ruled out" if printed is not None and high < printed else ""
-        return f"not shown: more than {(high - low) / 2:.2f} points would have been{excluded}"
+        return f"not shown: {(high - low) / 2:.2f} points measured would have been{excluded}"
     if high < 0:
         return "does not hold: worse"
     if printed is None or low <= printed <= high:
@@ -87,16 +89,34 @@ def measure_claim(
         low, high = 100 * comparison.difference.low, 100 * comparison.difference.high
         shown = f"{difference} ({note}{f'; p {p}' if p else ''})"
         return shown, judge_difference(claim["printed"], low, high)
+    if claim["kind"] == "verdict":
+        return measure_verdicts(found)
     if claim["kind"] == "verdicts":
         reviews = read_test_reviews(folder / found[0].corpus)
         if reviews is None or reviews.films is None:
             return NOT_YET, NOT_YET
         share = bootstrap_mean(measure_polarity(found[0].results[0], reviews.films)["same_verdict"])
-        return f"{render_share(share)} of films ({note})", judge_accuracy(100, 100 * share.low, 100 * share.high)
+        return f"{render_share(share)} of films ({note})", f"another verdict on {100 - 100 * share.difference:.2f}%"
     none_right = np.zeros((1, found[0].correct.shape[1]), dtype=bool)
     share = paired_bootstrap(found[0].correct, none_right)
     verdict = judge_accuracy(claim["printed"], 100 * share.low, 100 * share.high)
     return f"{render_share(share)} ({note})", verdict
+
+
+def measure_verdicts(found: Sequence[Row]) -> tuple[str, str]:
+    """Return the papers' verdict on the predicted and the true labels of some corpora, and whether it is the same."""
+    told, num_same = [], 0
+    for row in found:
+        result, num_labels = row.results[0], len(row.record["train_label_counts"])
+        predicted, true = (
+            decide_verdict(np.bincount(labels, minlength=num_labels).tolist())
+            for labels in (result.predictions, result.labels)
+        )
+        num_same += predicted == true
+        told.append(f"{CORPUS_NAMES[row.corpus]} {predicted}{'' if predicted == true else f', in truth {true}'}")
+    verdict = "holds" if num_same == len(found) else f"holds on {num_same} of {len(found)} corpora"
+    verdict += "; classes of like size make it easy"
+    return f"{'; '.join(told)} (first seeds)", verdict
 
 
 def describe_measurement(found: Sequence[Row]) -> str:

@@ -12,13 +12,21 @@ from baselines.results import RESULTS
 from reports import ablations, parts
 from reports.cells import render_accuracy, render_comparison, render_difference, render_seeds
 from reports.compared import adjust, compare_rows
-from reports.machines import letter_machines, render_cost, render_each_cost, render_machines, render_note
+from reports.machines import (
+    letter_machines,
+    render_cost,
+    render_each_cost,
+    render_machines,
+    render_note,
+    render_remarks,
+)
 from reports.measured import (
     CORPUS_NAMES,
     DEFAULT_ENCODER,
     REFERENCE,
     Row,
     describe_options,
+    find_pair,
     find_reference,
     find_row,
     load_rows,
@@ -65,15 +73,20 @@ runs what is missing. docs/data.md has the corpora, baselines/ the systems, docs
 - *Less {REFERENCE}*: points of accuracy less those of the encoder's own classification head of transformers,
   fine-tuned on the same encoder (on {DEFAULT_ENCODER} for a system without), with the 95% interval of a paired
   bootstrap over test reviews and seeds. Where a system has one seed, the interval does not cover its seeds. **A
-  difference is shown where its interval leaves 0 out**, on this page and in docs/reproduce.md; half the width of an
-  interval is the difference that would have shown.
+  difference is shown where its interval leaves 0 out**, on this page and in docs/reproduce.md. Half the width of an
+  interval is how large a measured difference would have shown; a true one must be 1.4 times that to be shown four
+  times of five.
+- Of equal systems one pair in twenty leaves 0 out by luck, and there are many pairs here: no interval allows for their
+  number. Of three seeds it is also too narrow where they spread by more than a point: in simulations it held the truth
+  in 94% of cases at 1.1 points, in 87% at 2.0 (modeling_bert_bilstm/evaluation/significance.py).
 - *p*: exact McNemar test of each seed that both systems have, in their order. One Holm family is all such tests of a
   table on one corpus. It decides nothing: it says whether a seed alone would show it.
 - *Train*: seconds of training; *reviews/s*: of the test reviews, read once, empty below 10 ms; *memory*: the most that
   the process held, or the GPU where one was used, in MiB; *on*: the machine, as told under the table, with the
-  allocator where another than glibc's was preloaded: it changes the memory of a training more than most systems do. Of
-  seeds on several machines each has its mean. Seconds of unlike machines do not compare, nor do those of runs that
-  shared one.
+  allocator where another than glibc's was preloaded: it changes the memory of a training more than most systems do.
+  *No AMX*: its processor is known to lack these instructions for bfloat16, which earlier results do not tell; there
+  networks ran in float32. Of seeds on several machines each has its mean. Seconds of unlike machines do not compare,
+  nor do those of runs that shared one.
 """
 
 
@@ -105,7 +118,7 @@ def render_corpus(rows: Sequence[Row]) -> str:
         cells += [f"{row.compute_mean('expected_calibration_error'):.3f}", *render_comparison(comparison)]
         cells += [f"{row.record['num_parameters']:,}", *(render_cost(row, key) for key in COSTS)]
         lines.append(f"| {' | '.join([*cells, render_machines(row, letters)])} |")
-    return "\n".join(lines) + "\n" + render_note(letters)
+    return "\n".join(lines) + "\n" + render_note(letters) + render_remarks(rows)
 
 
 def render_costs(rows: dict[str, list[Row]]) -> str | None:
@@ -128,7 +141,7 @@ def render_costs(rows: dict[str, list[Row]]) -> str | None:
         cells = [CORPUS_NAMES[row.corpus], row.encoder, row.name, f"{row.record['num_parameters']:,}"]
         cells += [render_each_cost(row, key) for key in COSTS]
         lines.append(f"| {' | '.join([*cells, render_machines(row, letters)])} |")
-    return "\n".join(lines) + "\n" + render_note(letters)
+    return "\n".join(lines) + "\n" + render_note(letters) + render_remarks(chosen)
 
 
 def render_part(title: str, text: str, table: str | None) -> str:
@@ -145,9 +158,9 @@ def render_page(results: Path = RESULTS) -> str:
     sections += [
         render_part(
             "What each part brings, all else equal",
-            "Each pair differs in one option of one system and in nothing else: same encoder, settings and seeds. "
-            "*It helps* or *it hurts* stands where the interval leaves 0 out, else how large a difference would "
-            "have shown.",
+            "Each pair differs in one option of one system: same encoder, same settings, the seeds that are told. "
+            "*It helps* or *it hurts* stands where the interval leaves 0 out, else how large a measured difference "
+            "would have shown.",
             parts.render_equal(rows),
         ),
         render_part(
@@ -159,8 +172,9 @@ def render_page(results: Path = RESULTS) -> str:
             "The polarity rule",
             "Films of the test reviews with at least ten; first seed. *Same verdict*: how often the papers' rule says "
             "of the predicted labels what it says of the true ones. *Error*: mean distance in polarity, from -1 to 1, "
-            "between the true mean and that of the counted predictions, or the estimate of `polarity.py`; the "
-            "difference with a 95% bootstrap interval over films.",
+            "between the true mean and that of the counted predictions, or the estimate of `polarity.py` for each "
+            "film by itself, from the shares of the train labels; the difference with a 95% bootstrap interval over "
+            "films. reports/polarity.md has the estimate as it is used, with what validation and other films tell.",
             ablations.render_polarity(rows, results),
         ),
         render_part(
@@ -169,7 +183,12 @@ def render_page(results: Path = RESULTS) -> str:
             "the seeds; differences with their 95% intervals. Corpora of which a tenth is longer than 64.",
             ablations.render_lengths(rows, results),
         ),
-        render_part("What the BiLSTM costs", "The same systems, with and without, seed by seed.", render_costs(rows)),
+        render_part(
+            "What the BiLSTM costs",
+            "The same systems, with and without, seed by seed. Parameters compare; seconds only of runs that had the "
+            "machine alone, which these had not all. reports/speed.md has a training step of both, measured in turn.",
+            render_costs(rows),
+        ),
     ]
     return "\n".join(section for section in sections if section)
 
@@ -193,14 +212,14 @@ def render_short(results: Path = RESULTS) -> str:
             cells = [f"{render_accuracy(row)} ({len(row.results)})" if row else "" for row in found]
             lines.append(f"| {system} | {' | '.join(cells)} |")
     for system, other in SHORT_DIFFERENCES:
-        pairs = [[find_row(of_corpus, name) for name in (system, other)] for of_corpus in rows.values()]
-        if any(all(pair) for pair in pairs):
-            cells = [render_difference(compare_rows(*pair).difference) if all(pair) else "" for pair in pairs]
+        pairs = [find_pair(of_corpus, system, other) for of_corpus in rows.values()]
+        if any(pairs):
+            cells = [render_difference(compare_rows(*pair).difference) if pair else "" for pair in pairs]
             lines.append(f"| {system} less {other} | {' | '.join(cells)} |")
     lines.append(
         "\nAccuracy in per cent on the official test split (of MR on a fixed fifth), mean ± deviation (seeds), with "
-        f"{DEFAULT_ENCODER} where there is an encoder; differences with their 95% intervals over reviews and seeds."
-        + describe_unlike(rows)
+        f"{DEFAULT_ENCODER} where there is an encoder; differences with their 95% intervals, over "
+        "reviews and, of systems with several, seeds." + describe_unlike(rows)
     )
     return "\n".join(lines)
 
@@ -211,12 +230,12 @@ def describe_unlike(rows: dict[str, list[Row]]) -> str:
     for system in SHORT_SYSTEMS:
         found = {corpus: find_row(of_corpus, system) for corpus, of_corpus in rows.items()}
         told = {corpus: describe_options(row.record["options"]) for corpus, row in found.items() if row}
-        if len(set(told.values())) > 1:
-            for corpus, options in told.items():
-                if options:
-                    by_options.setdefault((CORPUS_NAMES[corpus], options), []).append(system)
+        for options in dict.fromkeys(told.values()) if len(set(told.values())) > 1 else ():
+            corpora = ", ".join(CORPUS_NAMES[corpus] for corpus, of_corpus in told.items() if of_corpus == options)
+            by_options.setdefault((corpora, options), []).append(system)
     sentences = [
-        f" On {corpus} {', '.join(systems)} {'have' if len(systems) > 1 else 'has'} {options}."
-        for (corpus, options), systems in by_options.items()
+        f" On {corpora} {', '.join(systems)} {'have' if len(systems) > 1 else 'has'} {options}."
+        for (corpora, options), systems in by_options.items()
+        if options
     ]
     return "".join(sentences)

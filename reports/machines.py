@@ -9,17 +9,24 @@ from reports.measured import Row
 
 MIN_TEST_SECONDS = 0.01  # below it, a rate says nothing
 _USUAL_ALLOCATOR = "glibc, memory kept"  # that of results which do not tell it
+_AMX = "amx_bf16"
 _GPU_MEMORY, _MEMORY = "peak_accelerator_memory_mib", "peak_memory_mib"
 
 
 def describe_hardware(result: Result) -> str:
-    """Return what a result was measured on, in words, with the allocator where it is not the usual one."""
+    """Return what a result was measured on, in words.
+
+    What is not the usual is told: the allocator, and that a processor has no AMX, which speeds bfloat16 up.
+    """
     hardware = result.record["environment"]["hardware"]
     if hardware["accelerators"]:
         return ", ".join(hardware["accelerators"])
     cores = "1 core" if hardware["num_cores"] == 1 else f"{hardware['num_cores']} cores"
     allocator = result.record.get("process", {}).get("allocator", _USUAL_ALLOCATOR)
-    return f"{hardware['processor']}, {cores}" + (f", {allocator}" if allocator != _USUAL_ALLOCATOR else "")
+    unusual = [allocator] if allocator != _USUAL_ALLOCATOR else []
+    if _AMX not in hardware.get("instructions", [_AMX]):  # results of before do not tell
+        unusual.append("no AMX")
+    return ", ".join([hardware["processor"], cores, *unusual])
 
 
 def letter_machines(rows: Sequence[Row]) -> dict[str, str]:
@@ -36,6 +43,13 @@ def render_machines(row: Row, letters: dict[str, str]) -> str:
 def render_note(letters: dict[str, str]) -> str:
     """Return what the letters mean."""
     return "\nOn " + "; ".join(f"{letter}: {machine}" for machine, letter in letters.items()) + "."
+
+
+def render_remarks(rows: Sequence[Row]) -> str:
+    """Return what the results say beside their numbers (`remark` of a record), nothing where none says anything."""
+    records = [result.record for row in rows for result in row.results if "remark" in result.record]
+    lines = dict.fromkeys(f"{record['experiment']}, seed {record['seed']}: {record['remark']}." for record in records)
+    return "".join(f"\n\n{line}" for line in lines)
 
 
 def get_cost(result: Result, key: str) -> float | None:

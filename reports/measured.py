@@ -20,7 +20,6 @@ from baselines.results import EXPERIMENTS, RESULTS, Result, list_results
 CORPUS_NAMES = {"sst5": "SST-5", "sst2": "SST-2", "mr": "MR", "imdb": "IMDb", "imdb3": "IMDb-3", "imdb4": "IMDb-4"}
 REFERENCE = "stock"
 DEFAULT_ENCODER = "all-MiniLM-L6-v2"
-SPLITS = ("train", "validation", "test")
 # What a record says of the experiment, and what all seeds of one must share where they tell it.
 _OF_EXPERIMENT = ("system", "corpus", "encoder", "options")
 _OF_ALL_SEEDS = (*_OF_EXPERIMENT, "settings", "encoder_fingerprint")
@@ -165,21 +164,24 @@ def _check_experiment(result: Result, asked: dict[str, object]) -> None:
 def _check_reviews(corpus: str, rows: Sequence[Row]) -> None:
     results = [result for row in rows for result in row.results]
     for result in results:
-        is_same = np.array_equal(result.labels, results[0].labels)
-        if not is_same or _list_fingerprints(result) != _list_fingerprints(results[0]):
+        if result.list_unlike_splits(results[0].record["fingerprints"], results[0].labels):
             raise ValueError(
                 f"Results of {corpus} must be of the same reviews, but `{result.path.name}` and "
                 f"`{results[0].path.name}` have other ones. Run one of them again on the same data."
             )
 
 
-def _list_fingerprints(result: Result) -> list[str]:
-    return [result.record["fingerprints"][split] for split in SPLITS]
-
-
 def find_row(rows: Sequence[Row], system: str, encoder: str | None = DEFAULT_ENCODER) -> Row | None:
     """Return the first row of a system on this encoder, or on none where it needs none; None where there is none."""
     return next((row for row in rows if row.system == system and row.encoder in (encoder, None)), None)
+
+
+def find_pair(
+    rows: Sequence[Row], system: str, other: str, encoder: str | None = DEFAULT_ENCODER
+) -> tuple[Row, Row] | None:
+    """Return the rows of two systems on this encoder, as `find_row` does; None where one is missing."""
+    pair = find_row(rows, system, encoder), find_row(rows, other, encoder)
+    return pair if all(pair) else None
 
 
 def find_reference(rows: Sequence[Row], row: Row) -> Row | None:

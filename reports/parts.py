@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 
-from reports.cells import render_accuracy, render_comparison, render_verdict
+from reports.cells import render_accuracy, render_comparison, render_seeds, render_verdict
 from reports.compared import adjust, compare_rows
-from reports.measured import CORPUS_NAMES, DEFAULT_ENCODER, REFERENCE, Row, find_row
+from reports.machines import render_remarks
+from reports.measured import CORPUS_NAMES, DEFAULT_ENCODER, REFERENCE, Row, find_pair, find_row
 
 
 # What is put in or exchanged, the system with it, and the one without. The two differ in one option of theirs.
 EQUAL_PAIRS = (
     ("BiLSTM", "ours", "ours_no_lstm"),
+    ("reading all of a review, not 512 word pieces", "ours", "ours_first_512"),
     *(
         (f"pooling: {pooling}, not mean and max", f"ours_{pooling}", "ours")
         for pooling in ("cls", "last", "mean", "max", "attention")
@@ -39,8 +41,8 @@ UNEQUAL_PAIRS = (
         "BiLSTM: our model, not the stock head",
         "ours",
         REFERENCE,
-        "pooling (mean and max, not [CLS]), dropout of the head (0.2, not the encoder's), all of a review (not 512 "
-        "word pieces)",
+        "pooling (mean and max, not [CLS] and, on BERT and MPNet, one more dense layer), dropout of the head (0.2, "
+        "not the encoder's), all of a review (not 512 word pieces)",
     ),
     (
         "BiLSTM: Gao's, not Gao's BERT",
@@ -64,7 +66,10 @@ UNEQUAL_PAIRS = (
     ),
 )
 OTHER_ENCODER = "learning rate"
-_HEAD = "corpus | encoder | accuracy with | without | macro F1 with | without | difference of accuracy | p | verdict |"
+_HEAD = (
+    "corpus | encoder | seeds | accuracy with | without | macro F1 with | without | difference of accuracy | p "
+    "| verdict |"
+)
 
 Pair = tuple[str, Row, Row, str]
 
@@ -110,8 +115,8 @@ def _find_pairs(rows: Sequence[Row], pairs: Sequence[tuple[str, str, str, str]])
     found = []
     for part, system, other, also in pairs:
         for encoder in _list_encoders(rows):
-            pair = find_row(rows, system, encoder), find_row(rows, other, encoder)
-            if all(pair):
+            pair = find_pair(rows, system, other, encoder)
+            if pair:
                 found.append((part, *pair, also))
     return found
 
@@ -135,7 +140,10 @@ def _render(pairs: Sequence[Pair]) -> str | None:
     comparisons = adjust([compare_rows(row, other) for _, row, other, _ in pairs])
     for (part, row, other, also), comparison in zip(pairs, comparisons, strict=True):
         cells = [part, row.name, other.name, *([also] if has_also else []), CORPUS_NAMES[row.corpus], row.encoder]
+        cells += [" and ".join(dict.fromkeys(render_seeds(each) for each in (row, other)))]
         cells += [render_accuracy(each, key) for key in ("accuracy", "f1_macro") for each in (row, other)]
-        cells += [*render_comparison(comparison), render_verdict(comparison, is_equal=not has_also)]
+        has_one_seed = any(len(each.results) == 1 < each.num_planned for each in (row, other))
+        verdict = render_verdict(comparison, is_equal=not has_also, has_one_seed=has_one_seed)
+        cells += [*render_comparison(comparison), verdict]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join(lines) + render_remarks([each for _, *pair, _ in pairs for each in pair])

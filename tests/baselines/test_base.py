@@ -153,7 +153,7 @@ def test_the_names_are_all_systems_of_the_literature_and_the_ablations():
         *"stock_gao stock_case_study stock_mini_project stock gao_bert_bilstm nkhata_code nkhata_text".split(),
         *(f"ours_{pooling}" for pooling in {*poolings, "last"}),
         *"frozen_smote frozen_bilstm decoupled_smote decoupled".split(),
-        *"ours ours_no_lstm ours_class_weights ours_oversampling ours_augmented".split(),
+        *"ours ours_no_lstm ours_first_512 ours_class_weights ours_oversampling ours_augmented".split(),
     }
 
 

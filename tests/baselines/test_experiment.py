@@ -52,7 +52,8 @@ def test_an_experiment_is_named_as_its_file(tmp_path):
 def test_all_experiments_are_sound_and_cover_what_is_compared():
     experiments = [load_experiment(path) for path in sorted(EXPERIMENTS.glob("*.json"))]
     assert {experiment.corpus for experiment in experiments} == set(CORPORA)
-    assert {experiment.system for experiment in experiments if experiment.corpus == "sst5"} == set(SYSTEMS)
+    of_sentences = {experiment.system for experiment in experiments if experiment.corpus == "sst5"}
+    assert of_sentences == set(SYSTEMS) - {"ours_first_512"}  # no sentence is as long
     for corpus in CORPORA:
         assert {"stock", "ours"} <= {experiment.system for experiment in experiments if experiment.corpus == corpus}
     for experiment in experiments:

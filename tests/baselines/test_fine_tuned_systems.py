@@ -156,12 +156,13 @@ def test_dropout_inside_the_encoder_is_an_option(encoder_folder):
 
 def test_ours_reads_the_whole_review_and_stock_its_beginning(encoder_folder):
     texts, labels = build_reviews(16)
-    beginning = "the film was " * 20
-    for name, is_cut in (("stock", True), ("ours", False)):
+    short, long = "the film was " * 20, "the film was " * 200
+    for name, cut, read in (("stock", [short], []), ("ours", [], [short, long]), ("ours_first_512", [long], [short])):
         system = build(name, encoder_folder, settings={"num_epochs": 1})
         system.fit(texts, labels)
-        good, bad = system.predict_proba([beginning + "superb", beginning + "awful"])
-        assert np.allclose(good, bad, atol=1e-7) == is_cut, name
+        for beginning in (*cut, *read):
+            good, bad = system.predict_proba([beginning + "superb", beginning + "awful"])
+            assert np.allclose(good, bad, atol=1e-7) == (beginning in cut), (name, len(beginning))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -177,6 +177,22 @@ def test_what_is_no_distribution_is_refused(built, experiment, corpora_folder, t
     assert not list(tmp_path.rglob("*.json"))
 
 
+def test_other_reviews_than_those_of_the_results_are_refused_before_training(
+    result, built, experiment, corpora_folder, tmp_path
+):
+    path = result.with_suffix(".parquet")
+    table = parquet.read_table(path)
+    parquet.write_table(table.take(list(reversed(range(len(table))))), path)
+    with pytest.raises(ValueError, match=r"is of other reviews than this run, .* order \(test\)"):
+        run.run_seed(experiment, 1, corpora_folder, None, tmp_path / "results")
+    record = json.loads(result.read_text(encoding="utf-8"))
+    record["fingerprints"]["train"] = "other"
+    result.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"order \(train\)"):
+        run.run_seed(experiment, 1, corpora_folder, None, tmp_path / "results")
+    assert len(built) == 1
+
+
 def test_what_exists_is_skipped(corpora_folder, tmp_path, built):
     path = write_experiment(tmp_path)
     arguments = [str(path), "--data", str(corpora_folder), "--results", str(tmp_path / "r"), "--in_this_process"]

@@ -1,10 +1,16 @@
 """The verdict on a claim follows from what was printed and what was measured."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
+from baselines.corpora import CORPORA
 from baselines.experiment import load_experiment
-from baselines.results import EXPERIMENTS
+from baselines.results import EXPERIMENTS, read_result, write_result
 from reports import claims
+from reports.measured import load_rows
+from tests.reports.conftest import write_fake
 
 
 @pytest.mark.parametrize(
@@ -13,11 +19,11 @@ from reports import claims
         (2.0, 1.0, 3.0, "holds"),
         (2.0, 0.1, 1.0, "holds, smaller than printed"),
         (2.0, 2.5, 3.0, "holds, larger than printed"),
-        (2.0, -1.0, 3.0, "not shown: more than 2.00 points would have been"),
-        (2.0, -1.5, 1.0, "not shown: more than 1.25 points would have been; one as large as printed is ruled out"),
+        (2.0, -1.0, 3.0, "not shown: 2.00 points measured would have been"),
+        (2.0, -1.5, 1.0, "not shown: 1.25 points measured would have been; one as large as printed is ruled out"),
         (2.0, -3.0, -1.0, "does not hold: worse"),
         (None, 0.5, 1.0, "holds"),
-        (None, -0.5, 1.0, "not shown: more than 0.75 points would have been"),
+        (None, -0.5, 1.0, "not shown: 0.75 points measured would have been"),
         (-0.08, -1.0, 1.5, "not contradicted: a gain of more than 1.50 points is ruled out"),
         (-0.08, 0.5, 1.0, "does not hold: better"),
         (-0.08, -2.0, -1.0, "holds: worse"),
@@ -37,10 +43,10 @@ def test_the_verdict_on_a_claimed_accuracy(printed, verdict):
 @pytest.mark.parametrize("claim", claims.load_claims(), ids=lambda claim: claim["claim"])
 def test_a_claim_has_the_experiments_that_its_kind_needs(claim):
     names = claim.get("experiments", [])
-    assert len(names) == {"unmeasured": 0, "difference": 2}.get(claim["kind"], 1)
+    assert len(names) == {"unmeasured": 0, "difference": 2, "verdict": len(CORPORA)}.get(claim["kind"], 1)
     assert ("why" in claim) == (not names)
     corpora = {load_experiment(EXPERIMENTS / f"{name}.json").corpus for name in names}
-    assert len(corpora) <= 1
+    assert len(corpora) == {"unmeasured": 0, "verdict": len(CORPORA)}.get(claim["kind"], 1)
     if any("-ours" in name for name in names):
         assert "our model" in claim["claim"]
     if any("-stock-" in name for name in names):
@@ -52,6 +58,22 @@ def test_the_bilstm_is_judged_by_our_model_without_it():
     assert [claim["experiments"] for claim in found if "experiments" in claim] == [
         [f"{corpus}-ours-minilm", f"{corpus}-ours_no_lstm-minilm"] for corpus in ("imdb", "mr", "sst2", "sst5")
     ]
+
+
+def test_the_verdict_on_a_corpus_is_that_of_its_labels(tmp_path):
+    """Of the second corpus all reviews are said to be negative, and they are not."""
+    write_fake(tmp_path, "imdb", "ours", 2.0, seeds=(1,))
+    write_fake(tmp_path, "sst2", "ours", 2.0, seeds=(1,))
+    rows, easy = load_rows(tmp_path), "; classes of like size make it easy"
+    found = [rows["imdb"][0], rows["sst2"][0]]
+    counts = np.bincount(found[0].results[0].labels)
+    assert counts[1] > 1.2 * counts[0]
+    assert claims.measure_verdicts(found) == ("IMDb positive; SST-2 positive (first seeds)", f"holds{easy}")
+    result = found[1].results[0]
+    write_result(result.path, result.record, result.labels, np.tile([0.9, 0.1], (len(result.labels), 1)))
+    found[1] = dataclasses.replace(found[1], results=(read_result(result.path),))
+    told = "IMDb positive; SST-2 negative, in truth positive (first seeds)"
+    assert claims.measure_verdicts(found) == (told, f"holds on 1 of 2 corpora{easy}")
 
 
 class FakeRow:

@@ -87,6 +87,15 @@ def test_the_short_table_says_where_options_differ(results):
     assert note.endswith(" On IMDb stock, ours_no_lstm, ours have encoder_attention_dropout 0, num_epochs 1.")
 
 
+def test_the_short_table_names_corpora_of_the_same_options_together(results, tmp_path):
+    shutil.copytree(results, tmp_path / "more")
+    for system in ("stock", "ours"):
+        write_fake(tmp_path / "more", "imdb3", system, 0.6)
+    note = compare.render_short(tmp_path / "more").splitlines()[-1]
+    told = "encoder_attention_dropout 0, num_epochs 1."
+    assert note.endswith(f" On IMDb, IMDb-3 stock, ours have {told} On IMDb ours_no_lstm has {told}")
+
+
 def test_what_was_not_measured_has_no_row(results, page, tmp_path):
     assert find_lines(page, "tfidf")
     assert not find_lines(page, "glove")
@@ -131,10 +140,12 @@ def test_the_cost_is_shown_seed_by_seed_and_encoder_by_encoder(page):
 def test_lengths_count_every_review_once(page, rows):
     (line,) = [line for line in page.splitlines() if line.startswith("| IMDb | encoder |")]
     counts = [int(count.replace(",", "")) for count in re.findall(r"\((\d+)\)", line)]
+    *counts, num_read_whole = counts
     assert sum(counts) == NUM_REVIEWS
     assert counts[0] == 30  # 5, 7, ... 63
+    assert num_read_whole == sum(counts[:4])  # what the stock head reads to the end
     lines = page.split("## Length")[1].splitlines()
-    stock = get_cells(next(line for line in lines if line.startswith("| stock (")))[2:]
+    stock = get_cells(next(line for line in lines if line.startswith("| stock (")))[2:-1]
     weighted = sum(float(cell) * count for cell, count in zip(stock, counts, strict=True)) / NUM_REVIEWS
     assert weighted == pytest.approx(100 * measured.find_row(rows["imdb"], "stock").correct.mean(), abs=0.01)
     assert not [line for line in lines if line.startswith("| SST-5 | encoder")]  # short sentences
@@ -142,10 +153,10 @@ def test_lengths_count_every_review_once(page, rows):
 
 def test_differences_by_length_add_up_to_those_of_the_corpus(page, rows):
     (line,) = [line for line in page.splitlines() if line.startswith("| IMDb | encoder |")]
-    counts = np.array([int(count.replace(",", "")) for count in re.findall(r"\((\d+)\)", line)])
+    counts = np.array([int(count.replace(",", "")) for count in re.findall(r"\((\d+)\)", line)])[:-1]
     lines = [get_cells(line) for line in page.split("## Length")[1].splitlines() if " less " in line]
     assert [cells[0] for cells in lines] == ["ours less stock", "ours_no_lstm less stock", "ours less ours_no_lstm"]
-    for name, _, *cells in lines:
+    for name, _, *cells, _ in lines:
         with_part, without = (measured.find_row(rows["imdb"], system) for system in name.split(" less "))
         differences = np.array([float(cell.split()[0]) for cell in cells])
         expected = 100 * (with_part.correct.mean() - without.correct.mean())
@@ -190,5 +201,5 @@ def test_claims_are_measured_where_results_are(results):
     smote = next(line for line in lines if "SMOTE does not help, SST-5, encoder frozen" in line)
     assert "does not hold: better" in smote
     assert re.search(r"\(SST-5, all-MiniLM-L6-v2, 3 seeds; p [<\d., ]+\)", smote)
-    verdicts = next(line for line in lines if "overall polarity" in line)
+    verdicts = next(line for line in lines if "film by film" in line)
     assert re.search(r"\d+\.\d\d \[\d+\.\d\d, \d+\.\d\d\] of films \(IMDb", verdicts)

@@ -3,7 +3,7 @@
 import pytest
 
 from reports import measured
-from reports.machines import letter_machines, render_cost, render_each_cost, render_machines
+from reports.machines import letter_machines, render_cost, render_each_cost, render_machines, render_remarks
 from tests.reports.conftest import ENVIRONMENT, write_fake
 
 
@@ -39,10 +39,33 @@ def test_another_allocator_is_another_machine(tmp_path, allocator, machine):
     assert list(letter_machines(rows)) == list(dict.fromkeys(["a processor, 3 cores", machine]))
 
 
+@pytest.mark.parametrize(
+    ("instructions", "machine"),
+    [
+        (["avx2", "avx512f"], "a processor, 3 cores, no AMX"),
+        (["avx2", "avx512f", "avx512_bf16", "amx_bf16"], "a processor, 3 cores"),
+    ],
+)
+def test_a_processor_without_amx_is_another_machine(tmp_path, instructions, machine):
+    """Two of one name may differ in it, and one is half as fast."""
+    write_fake(tmp_path, "sst5", "stock", 0.6, seeds=(1,))
+    environment = {**ENVIRONMENT, "hardware": {**ENVIRONMENT["hardware"], "instructions": instructions}}
+    write_fake(tmp_path, "sst5", "ours", 0.6, seeds=(1,), environment=environment)
+    rows = measured.load_rows(tmp_path)["sst5"]
+    assert list(letter_machines(rows)) == list(dict.fromkeys(["a processor, 3 cores", machine]))
+
+
 def test_memory_is_that_of_the_gpu_where_one_is_used(row, tmp_path):
     assert render_cost(row, "peak_memory_mib") == "900; 2,000"
     write_fake(tmp_path, "imdb", "tfidf", 0.6, encoder=None, environment=GPU, peak_accelerator_memory_mib=0.0)
     assert render_cost(measured.load_rows(tmp_path)["imdb"][0], "peak_memory_mib") == "900"
+
+
+def test_what_numbers_do_not_tell_stands_under_the_table(row, tmp_path):
+    write_fake(tmp_path, "imdb", "ours", 0.6, seeds=(2,), remark="trained otherwise")
+    other = measured.load_rows(tmp_path)["imdb"][0]
+    assert render_remarks([row]) == ""
+    assert render_remarks([row, other, other]) == "\n\nimdb-ours-minilm, seed 2: trained otherwise."
 
 
 @pytest.mark.parametrize(("rate", "shown"), [(30_000.0, "30,000"), (50_000.0, "")])
