@@ -8,6 +8,8 @@ Shapes: B reviews, T word pieces, W windows, L word pieces a window, D encoder w
 """
 
 import copy
+import types
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -83,19 +85,38 @@ class TorchBackend:
 class _CompiledEncoder(nn.Module):
     """An encoder with one program for all sizes, the weights its constants, packed once for the kernels' needs.
 
-    A size of 1 is a constant to the compiler: a single window would have to wait for a program of its own, and goes
-    through the encoder as it is.
+    A program holds for the number of threads that it was compiled with: there is one for each. A size of 1 is a
+    constant to the compiler: a single window would have to wait for a program of its own, and goes through the
+    encoder as it is.
     """
 
     def __init__(self, encoder: nn.Module):
         super().__init__()
         self.encoder = encoder
-        self.program = torch.compile(encoder, dynamic=True, options={"freezing": True})
+        self.programs: dict[int, Callable[..., ModelOutput]] = {}  # by number of threads
 
     def forward(self, attention_mask: torch.Tensor, **inputs: torch.Tensor) -> ModelOutput:
         """Word pieces of windows of shape (W, L) -> states of shape (W, L, D)."""
-        encoder = self.encoder if 1 in attention_mask.shape else self.program
-        return encoder(attention_mask=attention_mask, **inputs)
+        if 1 in attention_mask.shape:
+            return self.encoder(attention_mask=attention_mask, **inputs)
+        num_threads = torch.get_num_threads()
+        if num_threads not in self.programs:
+            self.programs[num_threads] = _build_program()
+        return self.programs[num_threads](self.encoder, attention_mask=attention_mask, **inputs)
+
+
+def _run_encoder(encoder: nn.Module, **inputs: torch.Tensor) -> ModelOutput:
+    return encoder(**inputs)
+
+
+def _build_program() -> Callable[..., ModelOutput]:
+    """Return a compiled function that shares its code object, and so the compiler's list of programs, with no other.
+
+    In a list of several the compiler moves the one that it found to the front; another thread that is looking
+    meanwhile may miss its own (torch 2.13) and compile anew what is there. A list has a limit, too.
+    """
+    own = types.FunctionType(_run_encoder.__code__.replace(), _run_encoder.__globals__)
+    return torch.compile(own, dynamic=True, options={"freezing": True})
 
 
 def share_model(model: PreTrainedModel) -> PreTrainedModel:

@@ -9,6 +9,7 @@ import types
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.eval_frame import _debug_get_cache_entry_list
 
 from modeling_bert_bilstm.inference import backends, torch_backend
 from modeling_bert_bilstm.inference.backends import (
@@ -140,6 +141,9 @@ def test_compiled_is_torch_at_any_length_and_compiles_once(telling_model, batch,
         np.testing.assert_allclose(found, score(telling_model, part).numpy(), atol=1e-5)
     list(map_batches(backend, lambda batch: batch, [batch] * 8))
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == num_programs
+    programs = [program._torchdynamo_orig_callable for program in backend.model.encoder.programs.values()]
+    in_list = [len(_debug_get_cache_entry_list(program.__code__)) for program in programs]
+    assert in_list == [1, 1], "threads that look in a list of several at once miss what is there"
 
 
 @pytest.mark.parametrize(
