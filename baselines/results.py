@@ -147,12 +147,15 @@ def check_reviews_of_results(folder: Path, fingerprints: dict[str, str], test_la
         test_labels: The true class of each test review, (N,).
 
     Raises:
-        ValueError: A result that is there is of other reviews, or has them in another order.
+        ValueError: What is there is of other reviews, or has them in another order.
     """
     path = next((path for path in sorted(folder.glob("*.json")) if is_there(path)), None)
-    if path is None:
-        return
-    unlike = read_result(path).list_unlike_splits(fingerprints, test_labels)
+    known = read_test_reviews(folder)
+    unlike = []
+    if path is not None:
+        unlike = read_result(path).list_unlike_splits(fingerprints, test_labels)
+    elif known is not None and not np.array_equal(known.labels, test_labels):
+        path, unlike = folder / LENGTHS_FILE, ["test"]
     if unlike:
         raise ValueError(
             f"`{path}` is of other reviews than this run, or has them in another order "
@@ -162,19 +165,9 @@ def check_reviews_of_results(folder: Path, fingerprints: dict[str, str], test_la
 
 
 def write_test_reviews(folder: Path, reviews: TestReviews) -> None:
-    """Write what is known of the test reviews of a corpus into its folder of results.
-
-    Raises:
-        ValueError: What is there already is about other reviews.
-    """
+    """Write what is known of the test reviews of a corpus into its folder of results, where nobody has written it."""
     path = folder / LENGTHS_FILE
     if path.exists():
-        known = read_test_reviews(folder).labels
-        if not np.array_equal(known, reviews.labels):
-            raise ValueError(
-                f"`{path}` is of {len(known)} other test reviews than the {len(reviews.labels)} of this run. Results "
-                "of one corpus must be of the same reviews: take the same data, or another folder with `--results`."
-            )
         return
     columns = {"num_word_pieces": reviews.num_word_pieces.astype(np.int32), "label": reviews.labels.astype(np.int8)}
     if reviews.films is not None:

@@ -6,6 +6,7 @@ import pytest
 from baselines import results as results_module
 from baselines.results import (
     TestReviews,
+    check_reviews_of_results,
     is_there,
     list_results,
     open_whole,
@@ -44,5 +45,6 @@ def test_results_of_one_corpus_are_of_the_same_reviews(tmp_path):
     reviews = TestReviews(np.array([3, 4]), np.array([0, 1]), None, "tiny")
     write_test_reviews(tmp_path, reviews)
     write_test_reviews(tmp_path, reviews)
-    with pytest.raises(ValueError, match="of 2 other test reviews than the 2 of this run"):
-        write_test_reviews(tmp_path, TestReviews(np.array([3, 4]), np.array([1, 1]), None, "tiny"))
+    check_reviews_of_results(tmp_path, {}, np.array([0, 1]))
+    with pytest.raises(ValueError, match=r"`.*lengths\.parquet` is of other reviews than this run, .* \(test\)"):
+        check_reviews_of_results(tmp_path, {}, np.array([1, 1]))
