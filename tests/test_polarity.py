@@ -159,9 +159,9 @@ def test_tally_survives_json():
 
 def test_many_reviews_are_quick():
     _, probabilities = draw_reviews(np.random.default_rng(11), [0.1, 0.1, 0.2, 0.3, 0.3], 25_000, distance=0.8)
-    start = time.perf_counter()
+    start = time.process_time()
     assert summarise(probabilities)["polarity"] == pytest.approx(0.3, abs=0.03)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_bad_values_say_what_was_expected():
