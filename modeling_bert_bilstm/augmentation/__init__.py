@@ -7,6 +7,7 @@ from .smote import EncoderStates, cache_states, measure_lengths, oversample_stat
 from .text import (
     AUGMENTER_PREFIX,
     AUGMENTERS,
+    PLAIN_COPY,
     TextAugmenter,
     augment_minority,
     build_augmenter,
@@ -18,6 +19,7 @@ from .text import (
 __all__ = [
     "AUGMENTERS",
     "AUGMENTER_PREFIX",
+    "PLAIN_COPY",
     "EncoderStates",
     "TextAugmenter",
     "augment_minority",

@@ -18,6 +18,7 @@ from ..extras import import_optional
 
 
 AUGMENTER_PREFIX = "nlpaug:"
+PLAIN_COPY = "copy"  # changes nothing, so that minority classes are oversampled; needs no nlpaug
 
 
 class _Kind(NamedTuple):
@@ -68,16 +69,21 @@ class TextAugmenter:
 
 
 def parse_augmenter(spec: str) -> tuple[str, str | None]:
-    """Return name and path of "swap" or "contextual:FOLDER", with or without "nlpaug:" in front; loads nothing.
+    """Return name and path of "swap" or "contextual:FOLDER", with or without "nlpaug:" in front, or of "copy".
+
+    Nothing is loaded.
 
     Raises:
         ValueError: The name is unknown, or a path is missing or one too many.
     """
+    if spec == PLAIN_COPY:
+        return PLAIN_COPY, None
     name, _, path = spec.removeprefix(AUGMENTER_PREFIX).partition(":")
     known = [each if kind.needs is None else f"{each}:{kind.needs}" for each, kind in AUGMENTERS.items()]
     if name not in AUGMENTERS or bool(path) != (AUGMENTERS[name].needs is not None):
         raise ValueError(
-            f"An augmenter must be one of {known}, with or without `{AUGMENTER_PREFIX}` in front, got {spec!r}."
+            f"An augmenter must be one of {known}, with or without `{AUGMENTER_PREFIX}` in front, or {PLAIN_COPY!r}, "
+            f"got {spec!r}."
         )
     return name, path or None
 
@@ -88,7 +94,7 @@ def build_augmenter(spec: str, seed: int) -> TextAugmenter:
     Args:
         spec: "swap", "keyboard", "spelling", "synonym_wordnet"; "synonym_embedding:FILE" with vectors of GloVe or
             word2vec; "contextual:FOLDER" with a masked language model; "summary:FOLDER" with a summariser (encoder and
-            decoder). "nlpaug:" may stand in front.
+            decoder). "nlpaug:" may stand in front. "copy" changes nothing.
         seed: Another seed gives other changes. The generators of random, numpy and torch are left as they were.
 
     Raises:
@@ -97,6 +103,8 @@ def build_augmenter(spec: str, seed: int) -> TextAugmenter:
         ImportError: A package is missing; the message has the line that installs it.
     """
     name, path = parse_augmenter(spec)
+    if name == PLAIN_COPY:
+        return TextAugmenter(name, list, keeps_label=True, seed=seed)
     for module in ("char", "sentence", "word"):
         import_optional(f"nlpaug.augmenter.{module}", "baselines", "Augmentation")
     from . import nlpaug_augmenters

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..augmentation import AUGMENTER_PREFIX, parse_augmenter
+from ..augmentation import AUGMENTER_PREFIX, PLAIN_COPY, parse_augmenter
 from ..data import PACKAGE_PREFIX
 
 
@@ -107,7 +107,8 @@ class DataArguments:
         metadata={
             "help": "Fill the smaller classes of the train split, and of no other, with changed copies of their "
             "reviews: `nlpaug:` and `swap`, `keyboard`, `spelling`, `synonym_wordnet`, `synonym_embedding:FILE`, "
-            "`contextual:FOLDER` or `summary:FOLDER`. docs/data.md says which keep the label. It follows `seed`."
+            "`contextual:FOLDER` or `summary:FOLDER`. docs/data.md says which keep the label. `copy` changes nothing: "
+            "plain oversampling. It follows `seed`."
         },
     )
     augment_ratio: float | None = field(
@@ -218,7 +219,8 @@ class DataArguments:
             raise ValueError(
                 "`--augment` needs one label a review. Drop it, or `--do_regression` and `--multi_label`."
             )
-        self.augment = f"{AUGMENTER_PREFIX}{self.augment.removeprefix(AUGMENTER_PREFIX)}"
+        if self.augment != PLAIN_COPY:
+            self.augment = f"{AUGMENTER_PREFIX}{self.augment.removeprefix(AUGMENTER_PREFIX)}"
         try:
             parse_augmenter(self.augment)
         except ValueError as error:

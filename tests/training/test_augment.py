@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from collections import Counter
 
 import pandas as pd
@@ -43,6 +44,19 @@ def test_copies_stand_behind_the_originals_with_the_labels_of_their_sources(load
         assert {**copy, "id": None, "text": None} == {**source, "id": None, "text": None}
         assert sorted(copy["text"].lower().split()) == sorted(source["text"].lower().split())
     assert len(set(new["id"][:])) == len(new)
+
+
+def test_plain_copies_are_oversampling_and_need_no_nlpaug(loaded, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nlpaug", None)
+    splits, report = loaded
+    options = DataArguments(augment="copy")
+    assert options.augment == "copy"
+    old, new = splits["train"], augment_train_split(splits, report, options, 1)[0]["train"]
+    assert Counter(new["label"][:]) == {0: 12, 1: 12}
+    of_class = [row["text"] for row in old if row["label"] == 1]
+    assert Counter(new["text"][:]) == Counter(old["text"][:]) + Counter(of_class * 2)  # four reviews, eight copies
+    with pytest.raises(ValueError, match="or 'copy', got 'nlpaug:copy'"):
+        DataArguments(augment="nlpaug:copy")
 
 
 def test_every_other_split_is_the_very_same_object(loaded):
