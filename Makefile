@@ -47,11 +47,12 @@ $(VENV)/.compare: $(VENV)/.quickstart
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[baselines,report]"
 	@touch $@
 
-# The results here are rendered whatever is missing; ENCODERS is a folder that holds gte-small and all-mpnet-base-v2.
+# What is there is rendered whatever is missing or failed; ENCODERS is a folder that holds gte-small and all-mpnet-base-v2.
 compare: $(VENV)/.compare  ## Run what is missing of every system (DATA=folder [ENCODERS=folder]); write reports/comparison.md
+	@failed=0; \
 	$(if $(DATA),$(BIN)/python -m baselines.run baselines/experiments/*.json --data "$(DATA)" \
-	    $(if $(ENCODERS),--encoder "$(ENCODERS)"))
-	$(BIN)/python -m reports.render comparison claims
+	    $(if $(ENCODERS),--encoder "$(ENCODERS)") || failed=1;) \
+	$(BIN)/python -m reports.render comparison claims && exit $$failed
 
 # Without a Chromium the tests of the page are skipped, but fail where CI is set.
 browser: $(VENV)/.dev  ## Find the Chromium that the tests of the page need, or install Playwright's

@@ -159,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         experiment = load_experiment(path)
         try:
             encoder = find_encoder(experiment.encoder, arguments.encoder) if experiment.encoder else None
-        except FileNotFoundError as error:
+        except (FileNotFoundError, ValueError) as error:
             if len(arguments.experiments) == 1:
                 raise
             logger.warning("%s: left out: %s", experiment.name, error)

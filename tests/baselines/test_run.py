@@ -241,6 +241,18 @@ def test_an_encoder_that_is_not_at_hand_leaves_its_experiments_out(corpora_folde
         run.main([str(with_encoder), *flags])
 
 
+def test_an_encoder_of_another_size_leaves_its_experiments_out(
+    corpora_folder, encoder_folder, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(run, "run_apart", lambda path, seed, arguments: True)
+    with_encoder = write_experiment(tmp_path, name="x", system="stock", encoder="gte-small")
+    flags = ["--data", str(corpora_folder), "--results", str(tmp_path), "--encoder", str(encoder_folder)]
+    assert run.main([str(with_encoder), str(write_experiment(tmp_path)), *flags]) == 0
+    assert "x: left out: 'gte-small' must have" in caplog.text
+    with pytest.raises(ValueError, match="'gte-small' must have"):
+        run.main([str(with_encoder), *flags])
+
+
 def test_glove_is_written_as_words_and_numbers(tmp_path, monkeypatch):
     from baselines.glove import GloveVectors
 
