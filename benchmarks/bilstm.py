@@ -52,7 +52,7 @@ def build_model(system: str, encoder: str | Path) -> PreTrainedModel:
 
 
 def measure_work(system: str, work: str, encoder: str | Path, num_steps: int = NUM_STEPS) -> dict[str, object]:
-    """Return the median seconds of a batch, the peak of memory of this process and the precision it computed in."""
+    """Return the least seconds of a batch, the peak of memory of this process and the precision it computed in."""
     prepare_process()
     model = build_model(system, encoder)
     (num_reviews, length), _ = WORK[work]
@@ -73,7 +73,7 @@ def measure_work(system: str, work: str, encoder: str | Path, num_steps: int = N
             optimizer.step()
             optimizer.zero_grad()
         seconds.append(time.perf_counter() - start)
-    return {"seconds": statistics.median(seconds[NUM_WARM_UP:]), **measure_peak_memory(), "precision": precision}
+    return {"seconds": min(seconds[NUM_WARM_UP:]), **measure_peak_memory(), "precision": precision}
 
 
 def run_apart(system: str, work: str) -> dict[str, object]:
@@ -86,37 +86,34 @@ def run_apart(system: str, work: str) -> dict[str, object]:
         return json.loads(output.read_text(encoding="utf-8"))
 
 
-def summarise(rounds: list[dict[str, object]]) -> dict[str, object]:
-    """Return the medians over the rounds, and the precision that they share."""
-    numbers = ("seconds", "peak_memory_mib")
-    return {key: statistics.median(found[key] for found in rounds) for key in numbers} | {
-        "precision": ", ".join(dict.fromkeys(found["precision"] for found in rounds))
-    }
+def render_against(numbers: list[float], others: list[float]) -> str:
+    """Return what numbers come to against others of the same rounds: the median ratio, and the least and greatest."""
+    ratios = [number / other for number, other in zip(numbers, others, strict=True)]
+    return f"{statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
 
 
 def render_table(result: dict) -> str:
     """Render the Markdown table of a result."""
     lines = [
-        "| work | reviews x word pieces | system | ms | against without LSTM | memory, MiB | more than without |",
+        "| work | reviews x word pieces | system | ms | times without LSTM | memory, MiB | times without LSTM |",
         "|---|---|---|---|---|---|---|",
     ]
     for work, systems in result["work"].items():
-        num_reviews, length = WORK[work][0]
-        without = systems[NO_LSTM]
+        (num_reviews, length), _ = WORK[work]
         for system, found in systems.items():
-            ratio = f"{found['seconds'] / without['seconds'] - 1:+.1%}" if system != NO_LSTM else ""
-            more = f"{found['peak_memory_mib'] - without['peak_memory_mib']:+,.0f}" if system != NO_LSTM else ""
-            lines.append(
-                f"| {work} | {num_reviews} x {length:,} | {system} | {1000 * found['seconds']:,.0f} | {ratio} "
-                f"| {found['peak_memory_mib']:,.0f} | {more} |"
-            )
+            cells = [work, f"{num_reviews} x {length:,}", system]
+            for key, factor in (("seconds", 1000), ("peak_memory_mib", 1)):
+                against = render_against(found[key], systems[NO_LSTM][key]) if system != NO_LSTM else ""
+                cells += [f"{factor * statistics.median(found[key]):,.0f}", against]
+            lines.append(f"| {' | '.join(cells)} |")
     hardware, versions = result["environment"]["hardware"], result["environment"]["versions"]
-    precisions = dict.fromkeys(found["precision"] for systems in result["work"].values() for found in systems.values())
+    told = [found["precision"] for systems in result["work"].values() for found in systems.values()]
+    precisions = dict.fromkeys(precision for rounds in told for precision in rounds)
     cores = "1 core" if hardware["num_cores"] == 1 else f"{hardware['num_cores']} cores"
     lines.append(
-        f"\nMedians of {result['num_rounds']} rounds in turn, each of {NUM_STEPS} batches in a process of its own; "
-        f"{result['encoder']}, {' and '.join(precisions)}, {hardware['processor']}, {cores}, torch "
-        f"{versions['torch']}. `python -m benchmarks.bilstm` measures it."
+        f"\nMedians of {result['num_rounds']} rounds in turn, in brackets the least and greatest; in each the fastest "
+        f"of {NUM_STEPS} batches in a process of its own. {result['encoder']}, {' and '.join(precisions)}, "
+        f"{hardware['processor']}, {cores}, torch {versions['torch']}. `python -m benchmarks.bilstm` measures it."
     )
     return "\n".join(lines)
 
@@ -143,7 +140,11 @@ def main(argv: list[str] | None = None) -> dict | None:
         "encoder": "all-MiniLM-L6-v2",
         "num_rounds": arguments.num_rounds,
         "work": {
-            work: {system: summarise(rounds) for system, rounds in systems.items()} for work, systems in found.items()
+            work: {
+                system: {key: [measured[key] for measured in rounds] for key in rounds[0]}
+                for system, rounds in systems.items()
+            }
+            for work, systems in found.items()
         },
         "environment": describe_environment(),
     }

@@ -11,7 +11,8 @@ from baselines.results import Result, read_test_reviews
 from modeling_bert_bilstm.data import get_label_scheme
 from modeling_bert_bilstm.evaluation.significance import Difference, paired_bootstrap
 from modeling_bert_bilstm.polarity import SharePosterior, decide_verdict
-from reports.cells import render_difference
+from reports.cells import render_difference, render_seeds
+from reports.machines import render_remarks
 from reports.measured import CORPUS_NAMES, REFERENCE, Row, find_pair
 
 
@@ -20,6 +21,7 @@ MIN_SHARE_LONGER = 0.1
 MIN_REVIEWS_A_FILM = 10
 _NUM_RESAMPLES = 2000
 
+_JUDGED_BY_FILM = (REFERENCE, "ours", "ours_no_lstm", "tfidf")
 # What our model brings, with and without the BiLSTM; then what of that is the BiLSTM's, reading on's, the head's.
 _COMPARED_BY_LENGTH = (
     ("ours", REFERENCE),
@@ -38,7 +40,8 @@ def measure_polarity(result: Result, films: np.ndarray) -> dict[str, np.ndarray]
         films: A number for the film of each test review, (N,).
 
     Returns:
-        `same_verdict`, whether the papers' rule says the same of predicted and of true labels; `counted` and
+        `same_verdict`, whether the papers' rule says the same of predicted and of true labels; `same_label`, whether
+        the most frequent label is the same, which is to have no rule; `counted` and
         `estimated`, the distance in polarity, in [0, 2], of the counted predictions and of the estimate to the true
         mean; each (F,).
     """
@@ -47,7 +50,7 @@ def measure_polarity(result: Result, films: np.ndarray) -> dict[str, np.ndarray]
     num_labels = probabilities.shape[1]
     values = np.asarray(get_label_scheme(num_labels).polarity)
     counts = np.array(list(result.record["train_label_counts"].values()), dtype=np.float64)
-    found: dict[str, list] = {"same_verdict": [], "counted": [], "estimated": []}
+    found: dict[str, list] = {"same_verdict": [], "same_label": [], "counted": [], "estimated": []}
     order = np.argsort(films, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(films[order])) + 1):
         if len(rows) < MIN_REVIEWS_A_FILM:
@@ -56,6 +59,7 @@ def measure_polarity(result: Result, films: np.ndarray) -> dict[str, np.ndarray]
         shares = SharePosterior(probabilities[rows], counts / counts.sum()).shares
         polarity = true @ values / len(rows)
         found["same_verdict"].append(decide_verdict(true.tolist()) == decide_verdict(said.tolist()))
+        found["same_label"].append(true.argmax() == said.argmax())
         found["counted"].append(abs(said @ values / len(rows) - polarity))
         found["estimated"].append(abs(shares @ values - polarity))
     return {key: np.asarray(numbers, dtype=np.float64) for key, numbers in found.items()}
@@ -69,28 +73,29 @@ def bootstrap_mean(numbers: np.ndarray, seed: int = 0) -> Difference:
 
 
 def render_polarity(rows: dict[str, list[Row]], folder: Path) -> str | None:
-    """Render how well the papers' rule and the estimate tell the overall polarity of films."""
+    """Render how well the papers' rule, no rule, counting and the estimate tell the overall polarity of films."""
     lines = []
     for corpus, of_corpus in rows.items():
         reviews = read_test_reviews(folder / corpus)
-        chosen = [row for row in of_corpus if row.system in (REFERENCE, "ours", "tfidf")]
+        chosen = [row for row in of_corpus if row.system in _JUDGED_BY_FILM]
         for row in chosen if reviews is not None and reviews.films is not None else ():
             found = measure_polarity(row.results[0], reviews.films)
             if not len(found["counted"]):
                 continue
+            cells = [CORPUS_NAMES[corpus], row.name, row.encoder or "", f"{len(found['counted']):,}"]
+            cells += [f"{100 * found[key].mean():.2f}" for key in ("same_verdict", "same_label")]
+            cells.append(render_difference(bootstrap_mean(found["same_verdict"] - found["same_label"])))
+            cells += [f"{found[key].mean():.3f}" for key in ("counted", "estimated")]
             difference = bootstrap_mean(found["estimated"] - found["counted"])
-            lines.append(
-                f"| {CORPUS_NAMES[corpus]} | {row.name} | {row.encoder or ''} | {len(found['counted']):,} "
-                f"| {100 * found['same_verdict'].mean():.1f}% | {found['counted'].mean():.3f} "
-                f"| {found['estimated'].mean():.3f} "
-                f"| {difference.difference:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}] |"
-            )
+            cells.append(f"{difference.difference:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]")
+            lines.append(f"| {' | '.join(cells)} |")
     head = [
-        "| corpus | system | encoder | films | same verdict | error, counted | error, estimate "
-        "| estimate less counted |",
-        "|---|---|---|---|---|---|---|---|",
+        "| corpus | system | encoder | films | same verdict | same label | rule less label | error, counted "
+        "| error, estimate | estimate less counted |",
+        "|---" * 10 + "|",
     ]
-    return "\n".join(head + lines) if lines else None
+    used = [row for of_corpus in rows.values() for row in of_corpus if row.system in _JUDGED_BY_FILM]
+    return "\n".join(head + lines) + render_remarks(used) if lines else None
 
 
 def group_by_length(num_word_pieces: np.ndarray) -> dict[str, np.ndarray]:
@@ -115,10 +120,11 @@ def render_lengths(rows: dict[str, list[Row]], folder: Path) -> str | None:
             continue
         chosen = group_by_length(reviews.num_word_pieces)
         heads = [f"{name} ({int(is_in.sum()):,})" for name, is_in in chosen.items()]
-        lines = [f"| {CORPUS_NAMES[corpus]} | encoder | {' | '.join(heads)} |", "|---|---|" + "---|" * len(chosen)]
+        lines = [f"| {CORPUS_NAMES[corpus]} | encoder | seeds | {' | '.join(heads)} |"]
+        lines.append("|---" * (3 + len(chosen)) + "|")
         for row in of_corpus:
             cells = [f"{100 * row.correct[:, is_in].mean():.2f}" for is_in in chosen.values()]
-            lines.append(f"| {row.name} | {row.encoder or ''} | {' | '.join(cells)} |")
+            lines.append(f"| {row.name} | {row.encoder or ''} | {render_seeds(row)} | {' | '.join(cells)} |")
         for encoder in dict.fromkeys(row.encoder for row in of_corpus if row.encoder):
             for system, other in _COMPARED_BY_LENGTH:
                 pair = find_pair(of_corpus, system, other, encoder)
@@ -127,8 +133,8 @@ def render_lengths(rows: dict[str, list[Row]], folder: Path) -> str | None:
                         render_difference(paired_bootstrap(*(each.correct[:, is_in] for each in pair)))
                         for is_in in chosen.values()
                     ]
-                    lines.append(f"| {system} less {other} | {encoder} | {' | '.join(cells)} |")
-        parts.append(
-            "\n".join(lines) + f"\n\nIn brackets the reviews of each length, by the tokenizer of {reviews.encoder}."
-        )
+                    seeds = " and ".join(dict.fromkeys(render_seeds(each) for each in pair))
+                    lines.append(f"| {system} less {other} | {encoder} | {seeds} | {' | '.join(cells)} |")
+        note = f"\n\nIn brackets the reviews of each length, by the tokenizer of {reviews.encoder}."
+        parts.append("\n".join(lines) + note + render_remarks(of_corpus))
     return "\n\n".join(parts) or None

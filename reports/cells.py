@@ -32,19 +32,25 @@ def render_comparison(comparison: Comparison | None) -> tuple[str, str]:
     return render_difference(comparison.difference), ", ".join(render_p(p) for p in comparison.adjusted)
 
 
-def render_verdict(comparison: Comparison, *, is_equal: bool, has_one_seed: bool = False) -> str:
+def render_verdict(comparison: Comparison, *, is_equal: bool) -> str:
     """Return what the interval says, and of no difference how large a measured one would have shown.
 
     Args:
         comparison: Of the row with a part and the one without.
         is_equal: Whether nothing but the part differs, so that the difference is the part's.
-        has_one_seed: Whether one of the rows has one seed of those it is to have.
     """
     better, worse = ("it helps", "it hurts") if is_equal else ("better", "worse")
-    if comparison.sign:
-        verdict = better if comparison.sign > 0 else worse
-        return f"{verdict}, as far as one seed tells" if has_one_seed else verdict
-    return f"no difference shown; {comparison.detectable:.2f} points measured would have been"
+    verdict = (better if comparison.sign > 0 else worse) if comparison.sign else "no difference shown"
+    more = "" if comparison.sign else f"; {comparison.detectable:.2f} points measured would have been"
+    return f"{verdict}{render_doubts(comparison)}{more}"
+
+
+def render_doubts(comparison: Comparison) -> str:
+    """Return what to hold against an interval: that it covers one seed, that no seed alone shows the difference."""
+    is_borne_out = not comparison.sign or not comparison.adjusted or comparison.is_shown_by_a_seed
+    if comparison.has_one_seed:
+        return ", as far as one seed tells" + ("" if is_borne_out else ", and not after Holm's correction")
+    return "" if is_borne_out else ", though no seed alone shows it"
 
 
 def render_seeds(row: Row) -> str:

@@ -18,7 +18,7 @@ from baselines.results import RESULTS, read_test_reviews
 from modeling_bert_bilstm.evaluation.significance import Difference, paired_bootstrap
 from modeling_bert_bilstm.polarity import decide_verdict
 from reports.ablations import bootstrap_mean, measure_polarity
-from reports.cells import render_comparison, render_seeds
+from reports.cells import render_comparison, render_doubts, render_seeds
 from reports.compared import Comparison, adjust, compare_rows
 from reports.measured import CORPUS_NAMES, DEFAULT_ENCODER, Row, load_rows
 
@@ -52,24 +52,26 @@ def judge_accuracy(printed: float | list[float], low: float, high: float) -> str
     return "exceeded" if highest < low else "reached"
 
 
-def judge_difference(printed: float | None, low: float, high: float) -> str:
-    """Return how a printed difference stands to an interval, all in points; None is better by an unknown size."""
+def judge_difference(printed: float | None, comparison: Comparison) -> str:
+    """Return how a printed difference, in points, stands to a measured one; None is better by an unknown size."""
+    low, high = 100 * comparison.difference.low, 100 * comparison.difference.high
+    doubts = render_doubts(comparison)
     if printed is not None and printed <= 0:
-        return _judge_no_gain(low, high)
-    if low <= 0 <= high:
+        return _judge_no_gain(comparison.sign, high, doubts)
+    if not comparison.sign:
         excluded = "; one as large as printed is ruled out" if printed is not None and high < printed else ""
-        return f"not shown: {(high - low) / 2:.2f} points measured would have been{excluded}"
-    if high < 0:
-        return "does not hold: worse"
+        return f"not shown{doubts}: {comparison.detectable:.2f} points measured would have been{excluded}"
+    if comparison.sign < 0:
+        return f"does not hold: worse{doubts}"
     if printed is None or low <= printed <= high:
-        return "holds"
-    return "holds, smaller than printed" if high < printed else "holds, larger than printed"
+        return f"holds{doubts}"
+    return f"holds, {'smaller' if high < printed else 'larger'} than printed{doubts}"
 
 
-def _judge_no_gain(low: float, high: float) -> str:
-    if low > 0:
-        return "does not hold: better"
-    return "holds: worse" if high < 0 else f"not contradicted: a gain of more than {high:.2f} points is ruled out"
+def _judge_no_gain(sign: int, high: float, doubts: str) -> str:
+    if not sign:
+        return f"not contradicted{doubts}: a gain of more than {high:.2f} points is ruled out"
+    return f"{'does not hold: better' if sign > 0 else 'holds: worse'}{doubts}"
 
 
 def measure_claim(
@@ -86,9 +88,8 @@ def measure_claim(
     note = describe_measurement(found)
     if comparison is not None:
         difference, p = render_comparison(comparison)
-        low, high = 100 * comparison.difference.low, 100 * comparison.difference.high
         shown = f"{difference} ({note}{f'; p {p}' if p else ''})"
-        return shown, judge_difference(claim["printed"], low, high)
+        return shown, judge_difference(claim["printed"], comparison)
     if claim["kind"] == "verdict":
         return measure_verdicts(found)
     if claim["kind"] == "verdicts":
@@ -168,7 +169,7 @@ def render_claims(results: Path = RESULTS) -> str:
         )
     lines.append(
         f"\nPer cent, or points for a difference, with 95% intervals; *p* of McNemar's test, seed by seed, adjusted "
-        f"for the other differences of this table on the corpus. The encoder is {DEFAULT_ENCODER}, smaller than those "
+        f"for the other differences of this table. The encoder is {DEFAULT_ENCODER}, smaller than those "
         "of the papers: an accuracy that is not reached says little, a difference says more."
     )
     return "\n".join(lines)

@@ -52,6 +52,27 @@ def render_remarks(rows: Sequence[Row]) -> str:
     return "".join(f"\n\n{line}" for line in lines)
 
 
+def render_untold(rows: Sequence[Row]) -> str:
+    """Return which rows on an encoder do not tell how they were trained: they were run before results told it."""
+    names = [row.name for row in rows if row.encoder and any("precision" not in each.record for each in row.results)]
+    if not names:
+        return ""
+    what = "settings, precision and the encoder's fingerprint"
+    return f"\n\nRun before results told {what}, which follow from experiment and code alone: {', '.join(names)}."
+
+
+def render_effort(rows: Sequence[Row]) -> str:
+    """Return how long all results took to train and test, and the most memory that one of them held."""
+    records = [result.record for row in rows for result in row.results]
+    test_seconds = sum(each["num_reviews"]["test"] / each["reviews_per_second"] for each in records)
+    seconds = sum(each["train_seconds"] for each in records) + test_seconds
+    peak = max(each[_MEMORY] for each in records)
+    return (
+        f"The {len(records)} results here took {seconds / 3600:,.1f} hours on the machines told, and one held "
+        f"{peak / 1024:.1f} GiB at most; tcmalloc preloaded halves what long reviews hold (docs/log.md)."
+    )
+
+
 def get_cost(result: Result, key: str) -> float | None:
     """Return a cost of a result, None where it was not to be measured.
 

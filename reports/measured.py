@@ -101,7 +101,8 @@ def load_rows(results: Path = RESULTS, experiments: Path = EXPERIMENTS) -> dict[
 
     Raises:
         ValueError: Results of one corpus are of other reviews, those of one experiment are not of what its file asks
-            for or not of the same settings, or a result contradicts its predictions.
+            for or not of the same settings, those of one encoder have other weights, or a result contradicts its
+            predictions.
     """
     by_name: dict[tuple[str, str], list[Result]] = {}
     for result in list_results(results):
@@ -117,6 +118,7 @@ def load_rows(results: Path = RESULTS, experiments: Path = EXPERIMENTS) -> dict[
             _check_experiment(found[0], {key: getattr(experiment, key) for key in _OF_EXPERIMENT})
             num_planned = max(num_planned, len(experiment.seeds))
         rows[corpus].append(Row(tuple(found), num_planned))
+    _check_encoders([result for found in by_name.values() for result in found])
     for corpus, of_corpus in rows.items():
         of_corpus.sort(key=_place)
         _check_reviews(corpus, of_corpus)
@@ -148,6 +150,18 @@ def _check_seeds(results: Sequence[Result]) -> None:
                 )
 
 
+def _check_encoders(results: Sequence[Result]) -> None:
+    first: dict[str, Result] = {}
+    for result in results:
+        if "encoder_fingerprint" in result.record:
+            told = first.setdefault(result.record["encoder"], result)
+            if told.record["encoder_fingerprint"] != result.record["encoder_fingerprint"]:
+                raise ValueError(
+                    f"`{told.path.name}` and `{result.path.name}` name one encoder and must have its weights, but "
+                    "their `encoder_fingerprint` differs. Run one of them again on the other's encoder."
+                )
+
+
 def _drop_seed(value: object) -> object:
     return {key: inner for key, inner in value.items() if key != "seed"} if isinstance(value, dict) else value
 
@@ -169,6 +183,12 @@ def _check_reviews(corpus: str, rows: Sequence[Row]) -> None:
                 f"Results of {corpus} must be of the same reviews, but `{result.path.name}` and "
                 f"`{results[0].path.name}` have other ones. Run one of them again on the same data."
             )
+
+
+def list_not_run(corpus: str, rows: Sequence[Row], experiments: Path = EXPERIMENTS) -> list[str]:
+    """Return the names of the experiments on a corpus of which no row has a result."""
+    names = [path.stem for path in sorted(experiments.glob("*.json")) if load_experiment(path).corpus == corpus]
+    return [name for name in names if name not in {row.record["experiment"] for row in rows}]
 
 
 def find_row(rows: Sequence[Row], system: str, encoder: str | None = DEFAULT_ENCODER) -> Row | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from modeling_bert_bilstm.augmentation.text import AUGMENTERS
 from reports.cells import render_accuracy, render_comparison, render_seeds, render_verdict
 from reports.compared import adjust, compare_rows
 from reports.machines import render_remarks
@@ -42,7 +43,7 @@ UNEQUAL_PAIRS = (
         "ours",
         REFERENCE,
         "pooling (mean and max, not [CLS] and, on BERT and MPNet, one more dense layer), dropout of the head (0.2, "
-        "not the encoder's), all of a review (not 512 word pieces)",
+        "not the encoder's), all of a review (not 512 word pieces), in windows of 256 (not one pass)",
     ),
     (
         "BiLSTM: Gao's, not Gao's BERT",
@@ -85,7 +86,7 @@ def list_equal_pairs(rows: Sequence[Row]) -> list[Pair]:
         plain = find_row(rows, "ours", row.encoder)
         if row.system == AUGMENTED and plain is not None:
             name = row.record["options"][AUGMENTER].partition(":")[0]
-            pairs.append((f"NLPAUG: {name}", row, plain, ""))
+            pairs.append((_name_augmenter(name), row, plain, ""))
     for _, row, other, _ in pairs:
         options = {key: value for key, value in row.record["options"].items() if key != AUGMENTER}
         if options != other.record["options"]:
@@ -105,6 +106,10 @@ def list_unequal_pairs(rows: Sequence[Row]) -> list[Pair]:
             if encoder != DEFAULT_ENCODER and all(pair):
                 pairs.append((f"encoder: {encoder}, not {DEFAULT_ENCODER}", *pair, OTHER_ENCODER))
     return pairs
+
+
+def _name_augmenter(name: str) -> str:
+    return f"NLPAUG: {name}{'' if AUGMENTERS[name].keeps_label else ', which may change the label'}"
 
 
 def _list_encoders(rows: Sequence[Row]) -> list[str]:
@@ -142,8 +147,6 @@ def _render(pairs: Sequence[Pair]) -> str | None:
         cells = [part, row.name, other.name, *([also] if has_also else []), CORPUS_NAMES[row.corpus], row.encoder]
         cells += [" and ".join(dict.fromkeys(render_seeds(each) for each in (row, other)))]
         cells += [render_accuracy(each, key) for key in ("accuracy", "f1_macro") for each in (row, other)]
-        has_one_seed = any(len(each.results) == 1 < each.num_planned for each in (row, other))
-        verdict = render_verdict(comparison, is_equal=not has_also, has_one_seed=has_one_seed)
-        cells += [*render_comparison(comparison), verdict]
+        cells += [*render_comparison(comparison), render_verdict(comparison, is_equal=not has_also)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + render_remarks([each for _, *pair, _ in pairs for each in pair])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import corpora, length
 from modeling_bert_bilstm.training.results import render_summary
-from reports import attribution, claims, compare, films, polarity, speed
+from reports import attribution, claims, compare, films, polarity, short, speed
 
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +37,7 @@ QUOTES: dict[str, tuple[str, Callable[[], str]]] = {
     "quickstart": ("README.md", render_quickstart),
     "length": ("docs/architecture.md", render_length),
     "corpora": ("docs/data.md", render_corpora),
-    "comparison": ("README.md", compare.render_short),
+    "comparison": ("README.md", short.render_short),
     "films": ("README.md", films.render_views),
     "polarity": ("README.md", polarity.render_short),
     "attribution": ("README.md", attribution.render_short),

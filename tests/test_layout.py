@@ -27,7 +27,16 @@ MAY_IMPORT = {
 # What stands beside the package may read it, and each other from the top down.
 OUTSIDE_MAY_IMPORT = {
     "baselines": {"data", "augmentation", "evaluation", "extras", "hardware", "training", "inference"},
-    "reports": {"attribution", "baselines", "benchmarks", "data", "evaluation", "inference", "training"},
+    "reports": {
+        "attribution",
+        "augmentation",
+        "baselines",
+        "benchmarks",
+        "data",
+        "evaluation",
+        "inference",
+        "training",
+    },
 }
 OUTSIDE = {"baselines", "benchmarks", "reports", "examples", "train", "push_to_hub", "tests"}
 OUTSIDE_SOURCES = sorted(path for room in OUTSIDE_MAY_IMPORT for path in (REPOSITORY / room).glob("*.py"))

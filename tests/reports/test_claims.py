@@ -8,7 +8,9 @@ import pytest
 from baselines.corpora import CORPORA
 from baselines.experiment import load_experiment
 from baselines.results import EXPERIMENTS, read_result, write_result
+from modeling_bert_bilstm.evaluation.significance import Difference
 from reports import claims
+from reports.compared import Comparison
 from reports.measured import load_rows
 from tests.reports.conftest import write_fake
 
@@ -30,7 +32,14 @@ from tests.reports.conftest import write_fake
     ],
 )
 def test_the_verdict_on_a_claimed_difference(printed, low, high, verdict):
-    assert claims.judge_difference(printed, low, high) == verdict
+    difference = Difference((low + high) / 200, low / 100, high / 100)
+    for p_values in ((), (0.9, 0.01)):
+        assert claims.judge_difference(printed, Comparison(difference, adjusted=p_values)) == verdict
+    of_one_seed = claims.judge_difference(printed, Comparison(difference, has_one_seed=True))
+    assert of_one_seed.replace(", as far as one seed tells", "") == verdict != of_one_seed
+    doubted = claims.judge_difference(printed, Comparison(difference, adjusted=(0.06, 0.9)))
+    is_shown = low > 0 or high < 0
+    assert doubted == (f"{verdict}, though no seed alone shows it" if is_shown else verdict)
 
 
 @pytest.mark.parametrize(

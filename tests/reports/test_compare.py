@@ -8,7 +8,7 @@ import pytest
 
 from modeling_bert_bilstm.evaluation.significance import holm
 from modeling_bert_bilstm.polarity import PolarityTally, SharePosterior
-from reports import ablations, claims, compare, measured
+from reports import ablations, claims, compare, measured, short
 from reports.cells import render_p
 from reports.compared import compare_rows
 from tests.reports.conftest import NUM_REVIEWS, find_lines, get_cells, write_fake
@@ -23,13 +23,13 @@ def test_the_page_is_rendered_from_the_results():
 
 def test_rendering_twice_gives_the_same(results, page):
     assert compare.render_page(results) == page
-    assert compare.render_short(results) == compare.render_short(results)
+    assert short.render_short(results) == short.render_short(results)
     assert claims.render_claims(results) == claims.render_claims(results)
 
 
 def test_no_difference_stands_without_its_interval(results, page):
     measured_cells = [get_cells(line)[4] for line in claims.render_claims(results).splitlines() if line[:5] == "| arX"]
-    for text in (page, compare.render_short(results), "\n".join(measured_cells)):
+    for text in (page, short.render_short(results), "\n".join(measured_cells)):
         assert re.search(DIFFERENCE, text)
         assert not re.findall(r"(?<![\w.])[+-]\d+\.\d+", re.sub(DIFFERENCE, "", text))
 
@@ -73,7 +73,7 @@ def test_p_values_of_a_table_are_adjusted_together(page, rows):
 
 
 def test_the_short_table_holds_what_reading_on_and_the_bilstm_bring(results, rows):
-    lines = [get_cells(line) for line in compare.render_short(results).splitlines() if " less " in line]
+    lines = [get_cells(line) for line in short.render_short(results).splitlines() if " less " in line]
     assert [cells[0] for cells in lines] == ["ours less stock", "ours less ours_no_lstm"]
     for name, *cells in lines:
         for of_corpus, cell in zip(rows.values(), cells, strict=True):
@@ -83,7 +83,7 @@ def test_the_short_table_holds_what_reading_on_and_the_bilstm_bring(results, row
 
 
 def test_the_short_table_says_where_options_differ(results):
-    note = compare.render_short(results).splitlines()[-1]
+    note = short.render_short(results).splitlines()[-1]
     assert note.endswith(" On IMDb stock, ours_no_lstm, ours have encoder_attention_dropout 0, num_epochs 1.")
 
 
@@ -91,7 +91,7 @@ def test_the_short_table_names_corpora_of_the_same_options_together(results, tmp
     shutil.copytree(results, tmp_path / "more")
     for system in ("stock", "ours"):
         write_fake(tmp_path / "more", "imdb3", system, 0.6)
-    note = compare.render_short(tmp_path / "more").splitlines()[-1]
+    note = short.render_short(tmp_path / "more").splitlines()[-1]
     told = "encoder_attention_dropout 0, num_epochs 1."
     assert note.endswith(f" On IMDb, IMDb-3 stock, ours have {told} On IMDb ours_no_lstm has {told}")
 
@@ -115,11 +115,11 @@ def test_without_the_reference_there_is_no_difference(tmp_path):
     page = compare.render_page(tmp_path)
     assert get_cells(find_lines(page, "ours")[0])[8:10] == ["", ""]
     assert not re.search(DIFFERENCE, page)
-    assert not re.search(DIFFERENCE, compare.render_short(tmp_path))
+    assert not re.search(DIFFERENCE, short.render_short(tmp_path))
 
 
 def test_without_results_a_sentence_says_so(tmp_path):
-    assert compare.render_short(tmp_path) == compare.NOTHING_YET
+    assert short.render_short(tmp_path) == compare.NOTHING_YET
     assert compare.render_page(tmp_path).endswith(f"{compare.NOTHING_YET}\n")
     lines = [get_cells(line) for line in claims.render_claims(tmp_path).splitlines() if line.startswith("| arX")]
     assert {(cells[4], cells[5]) for cells in lines if cells[6]} == {(claims.NOT_YET, claims.NOT_YET)}
@@ -145,7 +145,7 @@ def test_lengths_count_every_review_once(page, rows):
     assert counts[0] == 30  # 5, 7, ... 63
     assert num_read_whole == sum(counts[:4])  # what the stock head reads to the end
     lines = page.split("## Length")[1].splitlines()
-    stock = get_cells(next(line for line in lines if line.startswith("| stock (")))[2:-1]
+    stock = get_cells(next(line for line in lines if line.startswith("| stock (")))[3:-1]
     weighted = sum(float(cell) * count for cell, count in zip(stock, counts, strict=True)) / NUM_REVIEWS
     assert weighted == pytest.approx(100 * measured.find_row(rows["imdb"], "stock").correct.mean(), abs=0.01)
     assert not [line for line in lines if line.startswith("| SST-5 | encoder")]  # short sentences
@@ -156,7 +156,8 @@ def test_differences_by_length_add_up_to_those_of_the_corpus(page, rows):
     counts = np.array([int(count.replace(",", "")) for count in re.findall(r"\((\d+)\)", line)])[:-1]
     lines = [get_cells(line) for line in page.split("## Length")[1].splitlines() if " less " in line]
     assert [cells[0] for cells in lines] == ["ours less stock", "ours_no_lstm less stock", "ours less ours_no_lstm"]
-    for name, _, *cells, _ in lines:
+    assert [cells[2] for cells in lines] == ["2 of 3 and 3", "3", "2 of 3 and 3"]
+    for name, _, _, *cells, _ in lines:
         with_part, without = (measured.find_row(rows["imdb"], system) for system in name.split(" less "))
         differences = np.array([float(cell.split()[0]) for cell in cells])
         expected = 100 * (with_part.correct.mean() - without.correct.mean())
@@ -171,6 +172,10 @@ def test_polarity_of_films_is_exact_where_the_predictions_are(tmp_path):
     sure = np.flatnonzero(result.correct)
     found = ablations.measure_polarity(result, films)
     assert len(found["counted"]) == 15
+    most_frequent = [
+        [numbers[25 * i : 25 * i + 25].mean() > 0.5 for i in range(1, 16)] for numbers in (labels, result.predictions)
+    ]
+    assert found["same_label"].tolist() == np.equal(*most_frequent).tolist()
     assert len(sure) < len(labels)
     wrong = [25 * i + np.flatnonzero(~result.correct[25 * i : 25 * i + 25]) for i in range(1, 16)]
     signs = [np.where(labels[rows] == 1, 1, -1).sum() for rows in wrong]

@@ -1,5 +1,7 @@
 """The interval alone decides; p-values stand beside it, seed by seed, adjusted over their table."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,16 +33,15 @@ def test_seeds_are_paired_by_their_number(tmp_path):
     assert compare_rows(ours, tfidf).p_values == ()
 
 
-def test_p_values_are_adjusted_over_all_seeds_of_a_corpus():
+def test_p_values_are_adjusted_over_all_seeds_of_a_table():
     difference = paired_bootstrap(np.ones((1, 9)), np.zeros((1, 9)))
-    p_values = {"imdb": [(0.01, 0.03), (0.02,)], "sst5": [(0.04,)]}
-    given = [Comparison(corpus, difference, (1,), p, p) for corpus, of_corpus in p_values.items() for p in of_corpus]
-    found = adjust([given[0], None, given[2], given[1]])
-    expected = holm([0.01, 0.03, 0.02])
+    first, second, third = (Comparison(difference, (1,), p, p) for p in ((0.01, 0.03), (0.04,), (0.02,)))
+    found = adjust([first, None, second, third])
+    expected = holm([0.01, 0.03, 0.04, 0.02])
     assert found[1] is None
     assert found[0].adjusted == tuple(expected[:2])
-    assert found[3].adjusted == (expected[2],)
-    assert found[2].adjusted == (0.04,)
+    assert found[2].adjusted == (expected[2],)
+    assert found[3].adjusted == (expected[3],)
     assert [c.p_values for c in found if c] == [(0.01, 0.03), (0.04,), (0.02,)]
 
 
@@ -53,13 +54,25 @@ def test_p_values_are_adjusted_over_all_seeds_of_a_corpus():
         (0.0, 0.02, 0, "no difference shown; 1.00 points measured would have been"),
     ],
 )
-def test_the_verdict_is_that_of_the_interval_whatever_p_says(low, high, sign, verdict):
+def test_the_verdict_is_that_of_the_interval_and_says_what_p_does_not_bear_out(low, high, sign, verdict):
     difference = paired_bootstrap(np.ones((1, 9)), np.zeros((1, 9)))._replace(low=low, high=high)
-    for p in (0.0001, 0.9):
-        found = Comparison("sst5", difference, (1,), (p,), (p,))
+    for p_values, doubts in (((0.9, 0.0001), ""), ((), ""), ((0.9, 0.05), ", though no seed alone shows it")):
+        found = Comparison(difference, (1, 2), p_values, p_values)
         assert found.sign == sign
-        assert render_verdict(found, is_equal=True) == verdict
+        assert render_verdict(found, is_equal=True) == (verdict + doubts if sign else verdict)
+    found = Comparison(difference, has_one_seed=True)
+    what, *more = verdict.split("; ")
+    assert render_verdict(found, is_equal=True) == "; ".join([f"{what}, as far as one seed tells", *more])
+    told = render_verdict(replace(found, adjusted=(0.9,)), is_equal=True)
+    assert told.endswith(", and not after Holm's correction") == bool(sign)
     if sign:
-        assert render_verdict(found, is_equal=False) == ("better" if sign > 0 else "worse")
-        told = render_verdict(found, is_equal=True, has_one_seed=True)
-        assert told == f"{verdict}, as far as one seed tells"
+        assert render_verdict(found, is_equal=False).startswith("better" if sign > 0 else "worse")
+
+
+def test_one_seed_of_several_is_told(tmp_path):
+    write_fake(tmp_path, "sst5", "stock", 0.6, seeds=(1, 2))
+    write_fake(tmp_path, "sst5", "ours", 0.6, seeds=(1,))
+    stock, ours = (measured.find_row(measured.load_rows(tmp_path)["sst5"], system) for system in ("stock", "ours"))
+    assert ours.num_planned == 3
+    assert compare_rows(ours, stock).has_one_seed
+    assert not compare_rows(replace(ours, num_planned=1), stock).has_one_seed  # it has no more to give

@@ -3,7 +3,15 @@
 import pytest
 
 from reports import measured
-from reports.machines import letter_machines, render_cost, render_each_cost, render_machines, render_remarks
+from reports.machines import (
+    letter_machines,
+    render_cost,
+    render_each_cost,
+    render_effort,
+    render_machines,
+    render_remarks,
+    render_untold,
+)
 from tests.reports.conftest import ENVIRONMENT, write_fake
 
 
@@ -66,6 +74,20 @@ def test_what_numbers_do_not_tell_stands_under_the_table(row, tmp_path):
     other = measured.load_rows(tmp_path)["imdb"][0]
     assert render_remarks([row]) == ""
     assert render_remarks([row, other, other]) == "\n\nimdb-ours-minilm, seed 2: trained otherwise."
+
+
+def test_rows_that_do_not_tell_how_they_were_trained_are_named(row, tmp_path):
+    write_fake(tmp_path, "imdb", "tfidf", 0.6, encoder=None)
+    write_fake(tmp_path, "imdb", "stock", 0.6, precision="float32")
+    told = measured.load_rows(tmp_path)["imdb"]
+    assert render_untold(told) == ""
+    assert render_untold([row, *told]).endswith("alone: ours.")
+
+
+def test_the_effort_is_that_of_all_seeds(row):
+    """61 and 62 s of training on the processor and 7 s on the GPU; 400 reviews at 100 a second each."""
+    assert render_effort([row] * 100).startswith(f"The 300 results here took {100 * 142 / 3600:.1f} hours")
+    assert "held 0.9 GiB at most" in render_effort([row])
 
 
 @pytest.mark.parametrize(("rate", "shown"), [(30_000.0, "30,000"), (50_000.0, "")])

@@ -90,6 +90,24 @@ def test_what_only_some_seeds_tell_is_compared_among_them(tmp_path, key):
         measured.load_rows(tmp_path)
 
 
+def test_weights_of_one_encoder_are_the_same_in_all_results(tmp_path):
+    write_fake(tmp_path, "sst5", "ours", 0.6, encoder_fingerprint="a")
+    write_fake(tmp_path, "imdb", "stock", 0.6)  # of before it was told
+    write_fake(tmp_path, "sst5", "stock", 0.6, encoder="gte-small", name="sst5-stock-gte", encoder_fingerprint="b")
+    measured.load_rows(tmp_path)
+    write_fake(tmp_path, "imdb", "ours", 0.6, encoder_fingerprint="c")
+    with pytest.raises(ValueError, match=r"`imdb-ours-minilm-1.json` and `sst5-ours-minilm-1.json` name one encoder"):
+        measured.load_rows(tmp_path)
+
+
+def test_what_was_not_run_is_named(tmp_path):
+    write_fake(tmp_path, "imdb3", "stock", 0.6, seeds=(1,))
+    assert measured.list_not_run("imdb3", measured.load_rows(tmp_path)["imdb3"]) == [
+        "imdb3-majority",
+        "imdb3-ours-minilm",
+    ]
+
+
 @pytest.mark.parametrize("wrong", [{"options": {"pooling": "max"}}, {"encoder": "gte-small"}])
 def test_results_that_the_experiment_does_not_ask_for_are_refused(tmp_path, wrong):
     write_fake(tmp_path, "sst5", "ours", 0.6, **{"name": "sst5-ours-minilm", **wrong})
