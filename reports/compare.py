@@ -49,11 +49,11 @@ runs what is missing. docs/data.md has the corpora, baselines/ the systems, docs
 - Official splits (of MR, which has none, a fixed fifth is the test), the same reviews for all; train reviews whose
   text stands in validation or test are dropped.
 - *Validation chooses*: the epoch that is kept, else it is the last; the strength of regularisation. No learning rate
-  was tuned: {REFERENCE} and ours share theirs, 1e-4 (new layers 1e-3) on {DEFAULT_ENCODER}, 5e-5
-  on gte-small and 2e-5 on all-mpnet-base-v2; the papers' systems have those of the papers.
-- The papers' systems have the settings that their papers give for encoders of BERT's size. On {DEFAULT_ENCODER}, which
-  is smaller, their learning rates may be too small: compare {REFERENCE} with {REFERENCE}_gao, _case_study and
-  _mini_project, which are the same head.
+  was tuned: {REFERENCE} and ours share theirs, 1e-4 (new layers 1e-3) on {DEFAULT_ENCODER}, 5e-5 on gte-small
+  and 2e-5 on all-mpnet-base-v2; the papers' systems have those of the papers.
+- The papers chose their settings for encoders of BERT's size. On {DEFAULT_ENCODER}, which is smaller, their learning
+  rates may be too small: compare {REFERENCE} with {REFERENCE}_gao, _case_study and _mini_project, which are the same
+  head.
 - Calibration error is that of the networks as they come out of training; train.py also fits a temperature.
 - Two choices rest on measurements that read test reviews (docs/log.md, reports/speed.md). Dropout stays on in the
   encoder, by SST-5; {REFERENCE} and ours share it. Ours reads in windows of 256 word pieces, by 2,000 reviews of IMDb.
