@@ -150,11 +150,9 @@ def check_reviews_of_results(folder: Path, fingerprints: dict[str, str], test_la
         ValueError: What is there is of other reviews, or has them in another order.
     """
     path = next((path for path in sorted(folder.glob("*.json")) if is_there(path)), None)
+    unlike = [] if path is None else read_result(path).list_unlike_splits(fingerprints, test_labels)
     known = read_test_reviews(folder)
-    unlike = []
-    if path is not None:
-        unlike = read_result(path).list_unlike_splits(fingerprints, test_labels)
-    elif known is not None and not np.array_equal(known.labels, test_labels):
+    if not unlike and known is not None and not np.array_equal(known.labels, test_labels):
         path, unlike = folder / LENGTHS_FILE, ["test"]
     if unlike:
         raise ValueError(

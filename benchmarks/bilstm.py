@@ -99,7 +99,7 @@ def render_table(result: dict) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for work, systems in result["work"].items():
-        (num_reviews, length), _ = WORK[work]
+        num_reviews, length = result["shapes"][work]
         for system, found in systems.items():
             cells = [work, f"{num_reviews} x {length:,}", system]
             for key, factor in (("seconds", 1000), ("peak_memory_mib", 1)):
@@ -112,7 +112,7 @@ def render_table(result: dict) -> str:
     cores = "1 core" if hardware["num_cores"] == 1 else f"{hardware['num_cores']} cores"
     lines.append(
         f"\nMedians of {result['num_rounds']} rounds in turn, in brackets the least and greatest; in each the fastest "
-        f"of {NUM_STEPS} batches in a process of its own. {result['encoder']}, {' and '.join(precisions)}, "
+        f"of {result['num_steps']} batches in a process of its own. {result['encoder']}, {' and '.join(precisions)}, "
         f"{hardware['processor']}, {cores}, torch {versions['torch']}. `python -m benchmarks.bilstm` measures it."
     )
     return "\n".join(lines)
@@ -139,6 +139,8 @@ def main(argv: list[str] | None = None) -> dict | None:
     result = {
         "encoder": "all-MiniLM-L6-v2",
         "num_rounds": arguments.num_rounds,
+        "num_steps": NUM_STEPS,
+        "shapes": {work: shape for work, (shape, _) in WORK.items()},
         "work": {
             work: {
                 system: {key: [measured[key] for measured in rounds] for key in rounds[0]}

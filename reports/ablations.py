@@ -74,7 +74,7 @@ def bootstrap_mean(numbers: np.ndarray, seed: int = 0) -> Difference:
 
 def render_polarity(rows: dict[str, list[Row]], folder: Path) -> str | None:
     """Render how well the papers' rule, no rule, counting and the estimate tell the overall polarity of films."""
-    lines = []
+    lines, used = [], []
     for corpus, of_corpus in rows.items():
         reviews = read_test_reviews(folder / corpus)
         chosen = [row for row in of_corpus if row.system in _JUDGED_BY_FILM]
@@ -82,6 +82,7 @@ def render_polarity(rows: dict[str, list[Row]], folder: Path) -> str | None:
             found = measure_polarity(row.results[0], reviews.films)
             if not len(found["counted"]):
                 continue
+            used.append(row)
             cells = [CORPUS_NAMES[corpus], row.name, row.encoder or "", f"{len(found['counted']):,}"]
             cells += [f"{100 * found[key].mean():.2f}" for key in ("same_verdict", "same_label")]
             cells.append(render_difference(bootstrap_mean(found["same_verdict"] - found["same_label"])))
@@ -94,7 +95,6 @@ def render_polarity(rows: dict[str, list[Row]], folder: Path) -> str | None:
         "| error, estimate | estimate less counted |",
         "|---" * 10 + "|",
     ]
-    used = [row for of_corpus in rows.values() for row in of_corpus if row.system in _JUDGED_BY_FILM]
     return "\n".join(head + lines) + render_remarks(used) if lines else None
 
 

@@ -1,4 +1,4 @@
-"""The page on the systems of the literature, reports/comparison.md, from baselines/results alone.
+"""The page on the systems of the literature, reports/comparison.md, from results alone.
 
 A difference never stands without its interval. `python -m reports.render` writes the page; reports/short.py has its
 short form.
@@ -41,7 +41,7 @@ NOTHING_YET = "Nothing is measured yet: `make compare DATA=FOLDER` does it."
 COSTS = ("train_seconds", "reviews_per_second", "peak_memory_mib")
 EXPLANATION = f"""# Every system of the literature
 
-Written by `python -m reports.render` from baselines/results; never edited by hand. `make compare DATA=FOLDER` first
+Written by `python -m reports.render` from results alone; never edited by hand. `make compare DATA=FOLDER` first
 runs what is missing. docs/data.md has the corpora, baselines/ the systems, docs/reproduce.md what the papers claim.
 
 ## How to read it
@@ -153,6 +153,7 @@ def render_page(results: Path = RESULTS) -> str:
         render_part(
             "What each part brings, all else equal",
             "Each pair differs in one option of one system: same encoder, same settings, the seeds that are told. "
+            "Precision is the machine's: float32 on one without AMX (*on*, above), else bfloat16. "
             "*It helps* or *it hurts* stands where the interval leaves 0 out, else how large a measured difference "
             "would have shown.",
             parts.render_equal(rows),

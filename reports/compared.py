@@ -42,7 +42,7 @@ class Comparison:
 
     @property
     def is_shown_by_a_seed(self) -> bool:
-        """Whether McNemar's test of any one seed shows a difference, adjusted for the table."""
+        """Whether McNemar's test of any one seed shows a difference, to either side, adjusted for the table."""
         return any(p < ALPHA for p in self.adjusted)
 
     @property

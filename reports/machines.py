@@ -57,8 +57,10 @@ def render_untold(rows: Sequence[Row]) -> str:
     names = [row.name for row in rows if row.encoder and any("precision" not in each.record for each in row.results)]
     if not names:
         return ""
-    what = "settings, precision and the encoder's fingerprint"
-    return f"\n\nRun before results told {what}, which follow from experiment and code alone: {', '.join(names)}."
+    return (
+        "\n\nSeeds of these were run before results told settings, which follow from experiment and code, and "
+        f"precision and the encoder's fingerprint, which cannot be told any more: {', '.join(names)}."
+    )
 
 
 def render_effort(rows: Sequence[Row]) -> str:

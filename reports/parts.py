@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from modeling_bert_bilstm.augmentation.text import AUGMENTERS
+from modeling_bert_bilstm.augmentation import AUGMENTERS, PLAIN_COPY, parse_augmenter
 from reports.cells import render_accuracy, render_comparison, render_seeds, render_verdict
 from reports.compared import adjust, compare_rows
 from reports.machines import render_remarks
@@ -85,8 +85,7 @@ def list_equal_pairs(rows: Sequence[Row]) -> list[Pair]:
     for row in rows:
         plain = find_row(rows, "ours", row.encoder)
         if row.system == AUGMENTED and plain is not None:
-            name = row.record["options"][AUGMENTER].partition(":")[0]
-            pairs.append((_name_augmenter(name), row, plain, ""))
+            pairs.append((_name_augmenter(row.record["options"][AUGMENTER]), row, plain, ""))
     for _, row, other, _ in pairs:
         options = {key: value for key, value in row.record["options"].items() if key != AUGMENTER}
         if options != other.record["options"]:
@@ -108,8 +107,10 @@ def list_unequal_pairs(rows: Sequence[Row]) -> list[Pair]:
     return pairs
 
 
-def _name_augmenter(name: str) -> str:
-    return f"NLPAUG: {name}{'' if AUGMENTERS[name].keeps_label else ', which may change the label'}"
+def _name_augmenter(option: str) -> str:
+    name, _ = parse_augmenter(option)
+    may_change = name != PLAIN_COPY and not AUGMENTERS[name].keeps_label
+    return f"NLPAUG: {name}{', which may change the label' if may_change else ''}"
 
 
 def _list_encoders(rows: Sequence[Row]) -> list[str]:

@@ -79,12 +79,12 @@ def read_columns(path: Path) -> UploadColumns:
     """Return the columns of a file, separated by what gives most of them.
 
     Raises:
-        ValueError: Its first line cannot be read, or names fewer than two columns.
+        ValueError: Its first line cannot be read, is no text, or names fewer than two columns.
     """
     headers = {delimiter: _read_first_record(path, delimiter) for delimiter in _DELIMITERS}
     delimiter = max(headers, key=lambda found: len(headers[found]))  # of equals the first
     names = headers[delimiter]
-    if len(set(names)) < 2:
+    if len(set(names)) < 2 or any("\0" in name for name in names):  # as a packed file has
         raise ValueError(
             f"`{path.name}` must begin with a line that names its columns, one with the reviews and one with the "
             f"films, found {names}. Separate them by commas, semicolons or tabs."

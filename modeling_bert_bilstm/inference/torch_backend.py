@@ -100,9 +100,8 @@ class _CompiledEncoder(nn.Module):
         if 1 in attention_mask.shape:
             return self.encoder(attention_mask=attention_mask, **inputs)
         num_threads = torch.get_num_threads()
-        if num_threads not in self.programs:
-            self.programs[num_threads] = _build_program()
-        return self.programs[num_threads](self.encoder, attention_mask=attention_mask, **inputs)
+        program = self.programs.get(num_threads) or self.programs.setdefault(num_threads, _build_program())
+        return program(self.encoder, attention_mask=attention_mask, **inputs)
 
 
 def _run_encoder(encoder: nn.Module, **inputs: torch.Tensor) -> ModelOutput:

@@ -86,10 +86,14 @@ def test_the_cost_of_the_bilstm_is_that_over_the_model_without():
         return {"seconds": seconds, "peak_memory_mib": [memory] * 3, "precision": ["float32"] * 3}
 
     systems = {bilstm.NO_LSTM: build([0.1, 0.2, 0.1], 1000.0), bilstm.OURS: build([0.11, 0.2, 0.12], 1100.4)}
-    result = {"encoder": "tiny", "num_rounds": 3, "work": {"scoring": systems}, "environment": ENVIRONMENT}
+    result = {
+        "encoder": "tiny", "num_rounds": 3, "num_steps": 4, "shapes": {"scoring": [32, 256]},
+        "work": {"scoring": systems}, "environment": ENVIRONMENT,
+    }  # fmt: skip
     lines = bilstm.render_table(result).splitlines()
     assert lines[2] == "| scoring | 32 x 256 | ours_no_lstm | 100 |  | 1,000 |  |"
     assert lines[3] == "| scoring | 32 x 256 | ours | 120 | 1.10 [1.00, 1.20] | 1,100 | 1.10 [1.10, 1.10] |"
+    assert "of 4 batches" in lines[-1]
     assert "float32, a processor, 3 cores" in lines[-1]
 
 

@@ -122,8 +122,13 @@ def test_what_cannot_be_read_is_named_without_its_folder(write, score, tmp_path)
     columns = read_columns(write([("a", "good")]))
     with pytest.raises(ValueError, match=re.escape("`twice.csv` must have the columns ['review', 'film']")):
         score_upload(path, columns, tmp_path / "x", scorer=None, model=None, limits=LIMITS, report=None)
+
+
+@pytest.mark.parametrize("separator", [b"x", b",", b";", b"\t"])
+def test_a_packed_file_is_refused_whatever_its_time_reads_like(score, tmp_path, separator):
+    """The second in which gzip packed it stands in its header, and may hold what separates columns."""
     packed = tmp_path / "packed.csv"
-    packed.write_bytes(gzip.compress(b"film,review\n"))
+    packed.write_bytes(gzip.compress(b"film,review\n", mtime=int.from_bytes(separator + b"\1\1\1", "little")))
     with pytest.raises(ValueError, match=r"^`packed.csv` must begin"):
         score(packed)
 

@@ -81,7 +81,7 @@ def test_rows_that_do_not_tell_how_they_were_trained_are_named(row, tmp_path):
     write_fake(tmp_path, "imdb", "stock", 0.6, precision="float32")
     told = measured.load_rows(tmp_path)["imdb"]
     assert render_untold(told) == ""
-    assert render_untold([row, *told]).endswith("alone: ours.")
+    assert render_untold([row, *told]).endswith("more: ours.")
 
 
 def test_the_effort_is_that_of_all_seeds(row):
