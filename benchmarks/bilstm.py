@@ -10,11 +10,8 @@ which changes no cost. Prints a table, then one JSON line, which it writes to be
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,6 +19,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
+from benchmarks.apart import measure_apart
 from benchmarks.scoring import ENCODER
 from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
 from modeling_bert_bilstm.data import resolve_package
@@ -76,16 +74,6 @@ def measure_work(system: str, work: str, encoder: str | Path, num_steps: int = N
     return {"seconds": min(seconds[NUM_WARM_UP:]), **measure_peak_memory(), "precision": precision}
 
 
-def run_apart(system: str, work: str) -> dict[str, object]:
-    """Measure one system at one work in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder, "measured.json")
-        command = [sys.executable, "-m", "benchmarks.bilstm", "--system", system, "--work", work]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        subprocess.run([*command, "--output", str(output)], cwd=ROOT, check=True, env=environment)
-        return json.loads(output.read_text(encoding="utf-8"))
-
-
 def render_against(numbers: list[float], others: list[float]) -> str:
     """Return what numbers come to against others of the same rounds: the median ratio, and the least and greatest."""
     ratios = [number / other for number, other in zip(numbers, others, strict=True)]
@@ -134,7 +122,7 @@ def main(argv: list[str] | None = None) -> dict | None:
     for number in range(arguments.num_rounds):
         for work, systems in found.items():
             for system, rounds in systems.items():
-                rounds.append(run_apart(system, work))
+                rounds.append(measure_apart("benchmarks.bilstm", "--system", system, "--work", work))
                 print(f"round {number + 1}, {work}, {system}: {rounds[-1]['seconds']:.3f} s", file=sys.stderr)
     result = {
         "encoder": "all-MiniLM-L6-v2",

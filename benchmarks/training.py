@@ -11,9 +11,6 @@ benchmarks/results/training.json. benchmarks/bilstm.py has the cost of the BiLST
 
 import argparse
 import json
-import os
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,6 +27,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from benchmarks.apart import measure_apart
 from benchmarks.scoring import ENCODER, draw_reviews
 from modeling_bert_bilstm.data import resolve_package
 from modeling_bert_bilstm.hardware.environment import describe_environment
@@ -140,15 +138,6 @@ WAYS: dict[str, Callable[[], float]] = {
 }
 
 
-def run_apart(name: str) -> float:
-    """Measure one way in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        output = Path(folder, "seconds.json")
-        command = [sys.executable, "-m", "benchmarks.training", "--way", name, "--output", str(output)]
-        subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
-        return json.loads(output.read_text(encoding="utf-8"))
-
-
 def render_table(result: dict) -> str:
     """Render the Markdown table of a result."""
     rates = result["word_pieces_per_second"]
@@ -177,7 +166,10 @@ def main(argv: list[str] | None = None) -> dict | None:
     if arguments.way is not None:
         arguments.output.write_text(json.dumps(WAYS[arguments.way]()), encoding="utf-8")
         return None
-    rounds = [{name: run_apart(name) for name in WAYS} for _ in range(arguments.num_rounds)]
+    rounds = [
+        {name: measure_apart("benchmarks.training", "--way", name) for name in WAYS}
+        for _ in range(arguments.num_rounds)
+    ]
     result = {
         "encoder": "all-MiniLM-L6-v2",
         "num_rounds": arguments.num_rounds,

@@ -75,4 +75,4 @@ def test_one_seed_of_several_is_told(tmp_path):
     stock, ours = (measured.find_row(measured.load_rows(tmp_path)["sst5"], system) for system in ("stock", "ours"))
     assert ours.num_planned == 3
     assert compare_rows(ours, stock).has_one_seed
-    assert not compare_rows(replace(ours, num_planned=1), stock).has_one_seed  # it has no more to give
+    assert not compare_rows(replace(ours, num_planned=1), stock).has_one_seed  # a system that draws nothing
