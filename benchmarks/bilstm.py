@@ -20,6 +20,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 
 from benchmarks.apart import measure_apart
+from benchmarks.output import write_result
 from benchmarks.scoring import ENCODER
 from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
 from modeling_bert_bilstm.data import resolve_package
@@ -138,9 +139,7 @@ def main(argv: list[str] | None = None) -> dict | None:
         },
         "environment": describe_environment(),
     }
-    print(render_table(result))
-    print(json.dumps(result))
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(result, render_table(result), RESULT)
     return result
 
 

@@ -9,9 +9,9 @@ installed. Prints a table, then one JSON line, which it writes to benchmarks/res
 """
 
 import argparse
-import json
 from pathlib import Path
 
+from benchmarks.output import write_result
 from modeling_bert_bilstm.data import ReviewSource, load_reviews, load_splits
 from modeling_bert_bilstm.data.sampling import compute_fingerprint, normalise_text
 from modeling_bert_bilstm.hardware import describe_environment
@@ -99,9 +99,7 @@ def main(argv: list[str] | None = None) -> dict:
         "package_is_official_train_split": compare_package(folder),
         "environment": describe_environment(),
     }
-    print(render_table(result))
-    print(json.dumps(result))
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(result, render_table(result), RESULT)
     return result
 
 

@@ -11,7 +11,6 @@ Prints a table, then one JSON line, which it writes to benchmarks/results/scorin
 import argparse
 import copy
 import importlib.util
-import json
 import tempfile
 import time
 import warnings
@@ -23,6 +22,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, TextClassificationPipeline
 
 from benchmarks.gpu import count_forward_flops
+from benchmarks.output import write_result
 from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
 from modeling_bert_bilstm.data import ReviewSource, load_reviews, resolve_package
 from modeling_bert_bilstm.hardware.environment import describe_environment
@@ -267,9 +267,7 @@ def main(argv: list[str] | None = None) -> dict:
         ],
         "environment": describe_environment(),
     }
-    print(render_table(result))
-    print(json.dumps(result))
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(result, render_table(result), RESULT)
     return result
 
 

@@ -27,6 +27,7 @@ import numpy as np
 import psutil
 
 from benchmarks.http_clients import HEAD, ask_all, ask_once, build_request, connect
+from benchmarks.output import write_result
 from benchmarks.scoring import ROOT, draw_reviews
 from modeling_bert_bilstm.hardware.environment import describe_environment
 from modeling_bert_bilstm.inference import ReviewScorer
@@ -246,9 +247,7 @@ def main(argv: list[str] | None = None) -> dict:
         ),
         "environment": describe_environment(),
     }
-    print(render_table(result))
-    print(json.dumps(result))
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(result, render_table(result), RESULT)
     return result
 
 

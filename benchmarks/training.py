@@ -28,6 +28,7 @@ from transformers import (
 )
 
 from benchmarks.apart import measure_apart
+from benchmarks.output import write_result
 from benchmarks.scoring import ENCODER, draw_reviews
 from modeling_bert_bilstm.data import resolve_package
 from modeling_bert_bilstm.hardware.environment import describe_environment
@@ -176,9 +177,7 @@ def main(argv: list[str] | None = None) -> dict | None:
         "word_pieces_per_second": {name: max(measured[name] for measured in rounds) for name in WAYS},
         "environment": describe_environment(),
     }
-    print(render_table(result))
-    print(json.dumps(result))
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(result, render_table(result), RESULT)
     return result
 
 
