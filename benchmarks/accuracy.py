@@ -9,13 +9,13 @@ writes benchmarks/results/accuracy_{backends,reading}.json.
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 
 import numpy as np
 from transformers import AutoTokenizer
 
+from benchmarks.output import write_result
 from benchmarks.scoring import OURS
 from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
 from modeling_bert_bilstm.data import ReviewSource, load_reviews
@@ -174,10 +174,7 @@ def main(argv: list[str] | None = None) -> None:
             "rows": measure(arguments.model, texts, labels),
             "environment": describe_environment(),
         }
-        print(render_table(result))
-        print(json.dumps(result))
-        path = RESULTS / f"accuracy_{study}.json"
-        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_result(result, render_table(result), RESULTS / f"accuracy_{study}.json")
 
 
 if __name__ == "__main__":

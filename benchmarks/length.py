@@ -9,7 +9,6 @@ into docs/architecture.md and draws reports/length.png.
 """
 
 import argparse
-import json
 import statistics
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.output import write_result
 from modeling_bert_bilstm import BertBiLSTMForSequenceClassification
 from modeling_bert_bilstm.data import resolve_package
 from modeling_bert_bilstm.hardware.environment import describe_environment
@@ -158,10 +158,7 @@ def main(argv: list[str] | None = None) -> dict:
         "rows": rows,
         "environment": describe_environment(),
     }
-    print(render_table(result))
-    print(json.dumps(result))
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(result, render_table(result), RESULT)
     return result
 
 

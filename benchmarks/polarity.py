@@ -21,6 +21,7 @@ import numpy as np
 from pyarrow import parquet
 
 from benchmarks.bags import ScoredReviews, draw_bags, load_run
+from benchmarks.output import write_result
 from modeling_bert_bilstm.extras import import_optional
 from modeling_bert_bilstm.hardware import describe_environment
 from modeling_bert_bilstm.polarity import METHODS, PolarityTally, decide_verdict, fit_film_prior
@@ -237,9 +238,7 @@ def main(argv: Sequence[str] | None = None) -> dict:
     imdb["films"] = measure_films(reviews, np.array(table["film"].to_pylist()), table["rating"].to_numpy())
     sst5 = measure_run(arguments.sst5_run, arguments.num_bags)[1] if arguments.sst5_run else None
     result = {"imdb": imdb, "sst5": sst5, "speed": measure_speed(), "environment": describe_environment()}
-    print(render_table(imdb["films"]["many"]["rows"]))
-    print(json.dumps(result))
-    RESULT.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_result(result, render_table(imdb["films"]["many"]["rows"]), RESULT)
     return result
 
 
